@@ -1,0 +1,288 @@
+//! `tenure.yaml`: thresholds, ownership, sources and what is ours.
+//!
+//! Found upward from the working directory. Unknown keys are errors, so that a
+//! misspelt threshold cannot silently fall back to its default.
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The file's name.
+pub const FILE: &str = "tenure.yaml";
+
+/// All settings, with their defaults.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Sources scanned when the command line names none: `aws`, `kubernetes:prod`,
+    /// `github:acme`, `vault`, or paths.
+    pub sources: Vec<String>,
+    /// Numbers the rules compare with (`limits.*` in rule expressions).
+    pub limits: Limits,
+    /// Where owners are written down.
+    pub ownership: Ownership,
+    /// Accounts, organisations and domains that are ours: trust in them is internal.
+    pub ours: Ours,
+    /// Identities registered for emergencies, by id or pattern (`*`, `?`).
+    pub break_glass: Vec<String>,
+    /// How AWS is reached.
+    pub aws: Aws,
+    /// Directories of further rules.
+    pub rules: Vec<PathBuf>,
+    /// Rule ids or names switched off for this repository.
+    pub disable: Vec<String>,
+}
+
+/// Numbers the rules compare with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Age at which a long-lived key should have been rotated.
+    #[serde(deserialize_with = "duration")]
+    pub key_age: SignedDuration,
+    /// Time without use after which a credential is dormant.
+    #[serde(deserialize_with = "duration")]
+    pub credential_unused: SignedDuration,
+    /// Time without use after which an identity is dormant.
+    #[serde(deserialize_with = "duration")]
+    pub identity_unused: SignedDuration,
+    /// Time within which a stored secret must be rotated.
+    #[serde(deserialize_with = "duration")]
+    pub secret_rotation: SignedDuration,
+    /// Longest session that still fits a just-in-time window.
+    #[serde(deserialize_with = "duration")]
+    pub session: SignedDuration,
+    /// Longest acceptable life of a token or grant of the admin tier.
+    #[serde(deserialize_with = "duration")]
+    pub ttl_admin: SignedDuration,
+    /// Longest acceptable life of a token or grant of the write tier.
+    #[serde(deserialize_with = "duration")]
+    pub ttl_write: SignedDuration,
+    /// Longest acceptable life of a token or grant of the read tier.
+    #[serde(deserialize_with = "duration")]
+    pub ttl_read: SignedDuration,
+    /// Most people who may administer a tenant without activation.
+    pub admins: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let days = |n: i64| SignedDuration::from_hours(n * 24);
+        Limits {
+            key_age: days(90),
+            credential_unused: days(45),
+            identity_unused: days(90),
+            secret_rotation: days(90),
+            session: SignedDuration::from_hours(4),
+            ttl_admin: SignedDuration::from_hours(4),
+            ttl_write: SignedDuration::from_hours(12),
+            ttl_read: SignedDuration::from_hours(72),
+            admins: 3,
+        }
+    }
+}
+
+/// Where owners are written down.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ownership {
+    /// Tags, labels and annotations whose value names the owner, first match wins.
+    pub tags: Vec<String>,
+}
+
+impl Default for Ownership {
+    fn default() -> Self {
+        Ownership {
+            tags: ["owner", "Owner", "team", "Team", "contact", "service-owner"]
+                .map(str::to_owned)
+                .to_vec(),
+        }
+    }
+}
+
+/// What is ours.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ours {
+    /// AWS account numbers besides those scanned.
+    pub aws_accounts: Vec<String>,
+    /// AWS organisation ids (`o-…`).
+    pub aws_organizations: Vec<String>,
+    /// GitHub organisations besides those scanned.
+    pub github_organizations: Vec<String>,
+    /// Mail domains of our own people.
+    pub mail_domains: Vec<String>,
+}
+
+/// How AWS is reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Aws {
+    /// Scan every account of the organisation, not only the caller's.
+    pub organization: bool,
+    /// Name of the role assumed in each member account.
+    pub role_name: String,
+    /// External id presented when assuming it.
+    pub external_id: Option<String>,
+    /// Session name presented when assuming it.
+    pub session_name: String,
+    /// Region for regional services (Identity Center, Secrets Manager); the SDK's
+    /// own chain decides when absent.
+    pub regions: Vec<String>,
+    /// Accounts read at the same time.
+    pub concurrency: usize,
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        Aws {
+            organization: false,
+            role_name: "TenureReadOnly".to_owned(),
+            external_id: None,
+            session_name: "tenure".to_owned(),
+            regions: Vec::new(),
+            concurrency: 8,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file system said no.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file says something that is no setting. The message shows the place.
+    #[error("`{}` is not a valid configuration:\n{message}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or says something that is no setting.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|message| ConfigError::Parse {
+            path: path.to_owned(),
+            message,
+        })
+    }
+
+    /// Reads settings from text.
+    ///
+    /// # Errors
+    /// What is wrong, with line and column.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Config::default());
+        }
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Looks for [`FILE`] in `start` and the directories above it.
+    pub fn find(start: &Path) -> Option<PathBuf> {
+        start
+            .ancestors()
+            .map(|folder| folder.join(FILE))
+            .find(|path| path.is_file())
+    }
+}
+
+/// Reads `90d`, `12h`, `30m` or `1d 12h`.
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SignedDuration, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+/// Reads a length of time: days, hours, minutes and seconds (`90d`, `12h`, `1d 12h`).
+///
+/// # Errors
+/// What was expected.
+pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    let bad = || {
+        format!("`{text}` is not a length of time; write days, hours or minutes: `90d`, `12h`, `30m`")
+    };
+    let mut total = SignedDuration::ZERO;
+    let mut number: Option<i64> = None;
+    for c in text.trim().chars() {
+        match c {
+            '0'..='9' => {
+                let digit = i64::from(c.to_digit(10).unwrap_or_default());
+                number = number
+                    .unwrap_or(0)
+                    .checked_mul(10)
+                    .and_then(|n| n.checked_add(digit));
+                if number.is_none() {
+                    return Err(bad());
+                }
+            }
+            ' ' if number.is_none() => {}
+            _ => {
+                let seconds = match c {
+                    'w' => 7 * 86_400,
+                    'd' => 86_400,
+                    'h' => 3_600,
+                    'm' => 60,
+                    's' => 1,
+                    _ => return Err(bad()),
+                };
+                let part = number
+                    .take()
+                    .and_then(|n| n.checked_mul(seconds))
+                    .ok_or_else(bad)?;
+                total = total
+                    .checked_add(SignedDuration::from_secs(part))
+                    .ok_or_else(bad)?;
+            }
+        }
+    }
+    if number.is_some() || text.trim().is_empty() {
+        return Err(bad());
+    }
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let hours = |text| parse_duration(text).map(|d| d.as_hours());
+        assert_eq!(hours("90d"), Ok(2_160));
+        assert_eq!(hours("1d 12h"), Ok(36));
+        assert_eq!(hours("2w"), Ok(336));
+        for bad in ["", "90", "d", "12x", "99999999999999999999d", "-1d"] {
+            assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_with_its_place() {
+        let error = Config::parse("limits:\n  key_agee: 90d\n").unwrap_err();
+        assert!(error.contains("key_agee"), "{error}");
+        assert!(error.contains("2:") || error.contains("line 2"), "{error}");
+        assert!(Config::parse("").is_ok());
+        let set = Config::parse("limits:\n  key_age: 30d\n").unwrap();
+        assert_eq!(set.limits.key_age.as_hours(), 720);
+        assert_eq!(set.limits.admins, 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads aws through its API.

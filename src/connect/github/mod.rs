@@ -1,0 +1,1 @@
+//! Reads github through its API.

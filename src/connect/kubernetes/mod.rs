@@ -1,0 +1,1 @@
+//! Reads kubernetes through its API.

@@ -1,0 +1,1 @@
+//! Reads vault through its API.

@@ -1,0 +1,287 @@
+//! All facts of one scan.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Attrs, Coverage, Credential, CredentialRef, Entitlement, EntitlementId, EntitlementRef,
+    Identity, IdentityRef, Location, Path, PermissionSet, PermissionSetRef, Sym, System, Tier,
+    Trust, TrustRef,
+};
+
+/// An account, organisation, cluster or vault, with its own settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// The system.
+    pub system: System,
+    /// Its own id: account number, organisation login, cluster name, vault address.
+    pub id: Sym,
+    /// Name for people. Untrusted text.
+    pub name: Sym,
+    /// Settings, as attributes declared by the system's resolver.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+    /// Where it stands in the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// Everything that was resolved. Tables are in a fixed order, so equal input gives
+/// equal inventories.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Accounts, organisations, clusters, vaults.
+    pub tenants: Vec<Tenant>,
+    /// Who.
+    pub identities: Vec<Identity>,
+    /// What they may do.
+    pub entitlements: Vec<Entitlement>,
+    /// What proves them.
+    pub credentials: Vec<Credential>,
+    /// Who may become whom.
+    pub trusts: Vec<Trust>,
+    /// Ways to privilege.
+    pub paths: Vec<Path>,
+    /// Distinct permission documents.
+    pub permission_sets: Vec<PermissionSet>,
+    /// What was and was not seen.
+    pub coverage: Vec<Coverage>,
+}
+
+impl Inventory {
+    /// The identity at `at`.
+    pub fn identity(&self, at: IdentityRef) -> &Identity {
+        &self.identities[at.0 as usize]
+    }
+
+    /// The entitlement at `at`.
+    pub fn entitlement(&self, at: EntitlementRef) -> &Entitlement {
+        &self.entitlements[at.0 as usize]
+    }
+
+    /// The permission set at `at`.
+    pub fn permission_set(&self, at: PermissionSetRef) -> &PermissionSet {
+        &self.permission_sets[at.0 as usize]
+    }
+
+    /// The stable id of an entitlement of this inventory.
+    pub fn entitlement_id(&self, entitlement: &Entitlement) -> EntitlementId {
+        EntitlementId::of(
+            entitlement.system,
+            &entitlement.tenant,
+            &self.identity(entitlement.identity).uid,
+            &entitlement.mechanism,
+            &entitlement.privilege,
+            &entitlement.scope,
+        )
+    }
+
+    /// The settings of a tenant.
+    pub fn tenant(&self, system: System, id: Sym) -> Option<&Tenant> {
+        self.tenants
+            .iter()
+            .find(|tenant| tenant.system == system && tenant.id == id)
+    }
+
+    /// Takes in the facts of another inventory, renumbering its references.
+    pub fn append(&mut self, other: Inventory) {
+        let identities = offset(self.identities.len());
+        let sets = offset(self.permission_sets.len());
+        let moved = |at: IdentityRef| IdentityRef(at.0 + identities);
+
+        self.tenants.extend(other.tenants);
+        self.identities.extend(other.identities);
+        self.permission_sets.extend(other.permission_sets);
+        self.coverage.extend(other.coverage);
+        self.entitlements
+            .extend(other.entitlements.into_iter().map(|mut fact| {
+                fact.identity = moved(fact.identity);
+                fact.permissions = fact
+                    .permissions
+                    .map(|set| PermissionSetRef(set.0 + sets));
+                fact
+            }));
+        self.credentials
+            .extend(other.credentials.into_iter().map(|mut fact| {
+                fact.identity = fact.identity.map(moved);
+                fact
+            }));
+        self.trusts.extend(other.trusts.into_iter().map(|mut fact| {
+            fact.target = moved(fact.target);
+            fact.source = fact.source.map(moved);
+            fact
+        }));
+        self.paths.extend(other.paths.into_iter().map(|mut fact| {
+            fact.from = moved(fact.from);
+            fact.to = fact.to.map(moved);
+            fact
+        }));
+    }
+}
+
+/// A table's length as an offset. Tables are indexed by `u32`; the design size is 10⁶.
+fn offset(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// Collects the facts of one tenant or system.
+///
+/// Identities are found again by `(tenant, id)`, so resolvers can refer to somebody
+/// before or after describing them; permission sets are shared when equal.
+#[derive(Debug, Default)]
+pub struct Builder {
+    facts: Inventory,
+    identities: FxHashMap<(System, Sym, Sym), IdentityRef>,
+    sets: FxHashMap<PermissionSet, PermissionSetRef>,
+}
+
+impl Builder {
+    /// An empty builder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an identity, or replaces the one with the same system, tenant and id.
+    pub fn identity(&mut self, identity: Identity) -> IdentityRef {
+        let key = (identity.system, identity.tenant, identity.id);
+        if let Some(&at) = self.identities.get(&key) {
+            self.facts.identities[at.0 as usize] = identity;
+            return at;
+        }
+        let at = IdentityRef(offset(self.facts.identities.len()));
+        self.facts.identities.push(identity);
+        self.identities.insert(key, at);
+        at
+    }
+
+    /// The identity with this id, if it was added.
+    pub fn find(&self, system: System, tenant: Sym, id: Sym) -> Option<IdentityRef> {
+        self.identities.get(&(system, tenant, id)).copied()
+    }
+
+    /// The identity at `at`, to be completed.
+    pub fn identity_mut(&mut self, at: IdentityRef) -> &mut Identity {
+        &mut self.facts.identities[at.0 as usize]
+    }
+
+    /// Raises the tier of an identity.
+    pub fn raise(&mut self, at: IdentityRef, tier: Tier) {
+        let identity = self.identity_mut(at);
+        identity.tier = identity.tier.max(tier);
+    }
+
+    /// Adds an entitlement and raises its holder's tier.
+    pub fn entitlement(&mut self, entitlement: Entitlement) -> EntitlementRef {
+        let at = EntitlementRef(offset(self.facts.entitlements.len()));
+        self.raise(entitlement.identity, entitlement.tier);
+        self.facts.entitlements.push(entitlement);
+        at
+    }
+
+    /// Adds a credential.
+    pub fn credential(&mut self, credential: Credential) -> CredentialRef {
+        let at = CredentialRef(offset(self.facts.credentials.len()));
+        self.facts.credentials.push(credential);
+        at
+    }
+
+    /// Adds a trust.
+    pub fn trust(&mut self, trust: Trust) -> TrustRef {
+        let at = TrustRef(offset(self.facts.trusts.len()));
+        self.facts.trusts.push(trust);
+        at
+    }
+
+    /// Adds a path and raises its walker's tier.
+    pub fn path(&mut self, path: Path) {
+        self.raise(path.from, path.tier);
+        self.facts.paths.push(path);
+    }
+
+    /// Adds a tenant.
+    pub fn tenant(&mut self, tenant: Tenant) {
+        self.facts.tenants.push(tenant);
+    }
+
+    /// Adds a coverage statement.
+    pub fn coverage(&mut self, coverage: Coverage) {
+        self.facts.coverage.push(coverage);
+    }
+
+    /// Stores a permission set once.
+    pub fn permission_set(&mut self, set: PermissionSet) -> PermissionSetRef {
+        if let Some(&at) = self.sets.get(&set) {
+            return at;
+        }
+        let at = PermissionSetRef(offset(self.facts.permission_sets.len()));
+        self.facts.permission_sets.push(set.clone());
+        self.sets.insert(set, at);
+        at
+    }
+
+    /// What was collected so far.
+    pub fn facts(&self) -> &Inventory {
+        &self.facts
+    }
+
+    /// What was collected so far, to be completed (tiers of credentials and trusts
+    /// are known only when all entitlements are).
+    pub fn facts_mut(&mut self) -> &mut Inventory {
+        &mut self.facts
+    }
+
+    /// The inventory.
+    pub fn finish(self) -> Inventory {
+        self.facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, IdentityKind, TrustKind};
+
+    fn one(id: &str) -> Inventory {
+        let mut build = Builder::new();
+        let who = build.identity(Identity::new(
+            System::Aws,
+            "1",
+            id,
+            IdentityKind::Workload,
+            id,
+        ));
+        let set = build.permission_set(PermissionSet::default());
+        let mut grant = Entitlement::new(System::Aws, "1", who, "managed-policy", "p", "*");
+        grant.permissions = Some(set);
+        grant.tier = Tier::Admin;
+        build.entitlement(grant);
+        build.trust(Trust::new(
+            System::Aws,
+            "1",
+            who,
+            TrustKind::Service,
+            "ec2",
+        ));
+        build.finish()
+    }
+
+    #[test]
+    fn appended_facts_keep_their_holders() {
+        let mut all = one("a");
+        all.append(one("b"));
+        let holders: Vec<_> = all
+            .entitlements
+            .iter()
+            .map(|fact| all.identity(fact.identity).id.as_str())
+            .collect();
+        assert_eq!(holders, ["a", "b"]);
+        assert_eq!(all.identity(all.trusts[1].target).id, "b");
+        assert_eq!(all.entitlements[1].permissions, Some(PermissionSetRef(1)));
+        assert_eq!(all.entitlements[0].activation, Activation::Standing);
+    }
+
+    #[test]
+    fn an_entitlement_raises_its_holder() {
+        assert_eq!(one("a").identities[0].tier, Tier::Admin);
+    }
+}

@@ -1,0 +1,141 @@
+//! Where in the input a fact stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::Sym;
+
+/// A span of text in an input file. Lines and columns count from 1; columns count
+/// Unicode scalar values; the end is exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Location {
+    /// The file as the user named it, with `/` separators.
+    pub file: Sym,
+    /// First line.
+    pub line: u32,
+    /// First column.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// Column after the last character.
+    pub end_column: u32,
+}
+
+impl Location {
+    /// The start of a file, for facts that belong to a whole document.
+    pub fn start_of(file: Sym) -> Self {
+        Location {
+            file,
+            line: 1,
+            column: 1,
+            end_line: 1,
+            end_column: 2,
+        }
+    }
+}
+
+/// Something a reader can check: what was seen, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What this shows, in a few words ("allows iam:PassRole on *").
+    pub what: Box<str>,
+    /// Name of the document that says so (policy ARN, role name, file).
+    pub source: Sym,
+    /// Where in the input.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub location: Option<Location>,
+    /// The document's own words, shortened. Never a secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub excerpt: Option<Box<str>>,
+}
+
+impl Evidence {
+    /// Evidence without a place in a file.
+    pub fn new(what: impl Into<Box<str>>, source: impl Into<Sym>) -> Self {
+        Evidence {
+            what: what.into(),
+            source: source.into(),
+            location: None,
+            excerpt: None,
+        }
+    }
+
+    /// Adds where it stands.
+    #[must_use]
+    pub fn at(mut self, location: Option<Location>) -> Self {
+        self.location = location;
+        self
+    }
+
+    /// Adds the document's own words.
+    #[must_use]
+    pub fn quoting(mut self, excerpt: impl Into<Box<str>>) -> Self {
+        self.excerpt = Some(excerpt.into());
+        self
+    }
+}
+
+/// Turns byte offsets of one text into lines and columns.
+#[derive(Clone, Debug)]
+pub struct LineIndex {
+    /// Byte offset at which each line starts.
+    starts: Vec<u32>,
+}
+
+impl LineIndex {
+    /// Indexes `text`. Files are limited to 4 GiB elsewhere; offsets past that saturate.
+    pub fn new(text: &[u8]) -> Self {
+        let mut starts = vec![0];
+        starts.extend(
+            text.iter()
+                .enumerate()
+                .filter(|&(_, &byte)| byte == b'\n')
+                .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+        );
+        LineIndex { starts }
+    }
+
+    /// Line and column, both from 1, of the byte at `offset` of `text` (the text
+    /// this index was made from). An offset past the end gives the end.
+    pub fn position(&self, text: &[u8], offset: usize) -> (u32, u32) {
+        let offset = offset.min(text.len());
+        let key = u32::try_from(offset).unwrap_or(u32::MAX);
+        let line = self.starts.partition_point(|&start| start <= key);
+        let start = self.starts[line.saturating_sub(1)] as usize;
+        // A byte that continues a UTF-8 sequence (0b10xx_xxxx) is no new character.
+        let column = text[start.min(offset)..offset]
+            .iter()
+            .filter(|&&byte| byte & 0xC0 != 0x80)
+            .count();
+        (line as u32, column as u32 + 1)
+    }
+
+    /// The location of `range` (byte offsets) in `text`, which stands in `file`.
+    pub fn locate(&self, file: Sym, text: &[u8], range: std::ops::Range<usize>) -> Location {
+        let (line, column) = self.position(text, range.start);
+        let (end_line, end_column) = self.position(text, range.end.max(range.start + 1));
+        Location {
+            file,
+            line,
+            column,
+            end_line,
+            end_column,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let text = "a\nbé\u{1F600}c\n".as_bytes();
+        let index = LineIndex::new(text);
+        assert_eq!(index.position(text, 0), (1, 1));
+        assert_eq!(index.position(text, 2), (2, 1));
+        assert_eq!(index.position(text, 3), (2, 2));
+        let c = text.iter().rposition(|&b| b == b'c').unwrap_or_default();
+        assert_eq!(index.position(text, c), (2, 4));
+        assert_eq!(index.position(text, 10_000), (3, 1));
+    }
+}

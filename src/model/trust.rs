@@ -1,0 +1,145 @@
+//! By which rule one identity may become another.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attrs, IdentityRef, Location, Sym, System, Tier, Verdict};
+
+/// Index of a [`Trust`] in its inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TrustRef(pub u32);
+
+/// What is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustKind {
+    /// Anyone at all.
+    Anyone,
+    /// A whole account or tenant: whoever it lets.
+    Tenant,
+    /// A single identity.
+    Identity,
+    /// A service of the platform acting for its customers.
+    Service,
+    /// A SAML identity provider.
+    Saml,
+    /// An OpenID Connect issuer.
+    Oidc,
+    /// A Kubernetes service account.
+    ServiceAccount,
+    /// A shared secret (AppRole and the like).
+    SharedSecret,
+}
+
+impl TrustKind {
+    /// The name used in rules and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TrustKind::Anyone => "anyone",
+            TrustKind::Tenant => "tenant",
+            TrustKind::Identity => "identity",
+            TrustKind::Service => "service",
+            TrustKind::Saml => "saml",
+            TrustKind::Oidc => "oidc",
+            TrustKind::ServiceAccount => "service-account",
+            TrustKind::SharedSecret => "shared-secret",
+        }
+    }
+}
+
+/// How a claim's value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimTest {
+    /// The value equals one of the texts.
+    Equals,
+    /// The value matches one of the patterns, `*` for any text and `?` for one
+    /// character, both crossing `/` and `:`.
+    Like,
+    /// The value is none of the texts.
+    NotEquals,
+    /// The value matches none of the patterns.
+    NotLike,
+}
+
+/// A condition on what the trusted side presents (a token's claim, a tag, an id).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Claim {
+    /// `sub`, `aud`, `repository_id`, `external-id`, `namespace` and the like.
+    pub name: Sym,
+    /// How it is compared.
+    pub test: ClaimTest,
+    /// With what.
+    pub values: Box<[Sym]>,
+    /// The condition also holds when the claim is absent, so it guards nothing
+    /// against a token without it (`…IfExists`, `ForAllValues:`).
+    pub holds_when_absent: bool,
+}
+
+/// A rule by which whoever fits `trustee` may act as `target`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// The system that enforces it.
+    pub system: System,
+    /// Account, organisation, cluster or vault of the target.
+    pub tenant: Sym,
+    /// Who is become.
+    pub target: IdentityRef,
+    /// What is trusted.
+    pub kind: TrustKind,
+    /// The trusted side, by its own id or as a pattern.
+    pub trustee: Sym,
+    /// The identity of `trustee`, where it is part of this inventory.
+    pub source: Option<IdentityRef>,
+    /// The issuer of tokens, for federation.
+    pub issuer: Option<Sym>,
+    /// The tenant of the trusted side, where it can be told.
+    pub trustee_tenant: Option<Sym>,
+    /// Whether the trusted side lies outside everything scanned and declared ours.
+    pub external: bool,
+    /// What must be presented.
+    pub claims: Vec<Claim>,
+    /// Whether the trust really admits the trustee.
+    pub verdict: Verdict,
+    /// Conditions beyond `claims`, as text.
+    pub residual: Option<Sym>,
+    /// Somebody who should not be let in but is: a subject, an account, a caller.
+    pub witness: Option<Sym>,
+    /// What the target can reach.
+    pub tier: Tier,
+    /// Attributes declared by the system's resolver.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+    /// Where it stands in the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+impl Trust {
+    /// An unconditional trust with everything else unknown.
+    pub fn new(
+        system: System,
+        tenant: impl Into<Sym>,
+        target: IdentityRef,
+        kind: TrustKind,
+        trustee: impl Into<Sym>,
+    ) -> Self {
+        Trust {
+            system,
+            tenant: tenant.into(),
+            target,
+            kind,
+            trustee: trustee.into(),
+            source: None,
+            issuer: None,
+            trustee_tenant: None,
+            external: false,
+            claims: Vec::new(),
+            verdict: Verdict::Yes,
+            residual: None,
+            witness: None,
+            tier: Tier::None,
+            attrs: Attrs::new(),
+            location: None,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Reading what the user names: a snapshot directory, a tree of files, one file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::store::{MANIFEST, Manifest, SCHEMA, assemble, display};
+use super::{Document, Problem, Snapshot, recognise};
+use crate::model::{Location, Sym};
+
+/// Larger files are not read: the largest real answer known is two orders smaller.
+const MAX_FILE: u64 = 1 << 30;
+/// Deeper trees are not walked (links are not followed, so this is generous).
+const MAX_DEPTH: usize = 64;
+
+/// Input that cannot be used at all.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The file system said no.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file over the limit.
+    #[error("`{}` has {size} bytes; files over 1 GiB are not read. Split the export by account or cluster", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
+    /// A snapshot manifest that is none.
+    #[error("`{}` is not a snapshot manifest: {message}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// Nothing in the input is known.
+    #[error("{problem}")]
+    Unrecognised {
+        /// What was looked at, and what is expected.
+        problem: Problem,
+    },
+}
+
+/// Reads `target`: a snapshot directory, any directory of documents, or one file.
+///
+/// In a directory, files nobody knows are passed over and files that fail are kept
+/// as [`Problem`]s; a single named file must be usable.
+///
+/// # Errors
+/// If `target` cannot be read or holds nothing that any system knows.
+pub fn load(target: &Path) -> Result<Snapshot, LoadError> {
+    let meta = std::fs::metadata(target).map_err(|source| LoadError::Read {
+        path: target.to_owned(),
+        source,
+    })?;
+    if !meta.is_dir() {
+        return load_file(target, meta.len());
+    }
+    let manifest = target.join(MANIFEST);
+    if manifest.is_file() {
+        return load_snapshot(target, &manifest);
+    }
+    load_tree(target)
+}
+
+fn load_file(path: &Path, size: u64) -> Result<Snapshot, LoadError> {
+    let text = read(path, size)?;
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let file = Sym::new(&display(path));
+    match recognise(&name, &text) {
+        Some((system, kind)) => Ok(Snapshot {
+            documents: vec![Document {
+                system,
+                kind,
+                tenant: None,
+                path: Sym::new(&name),
+                file,
+                text,
+            }],
+            ..Snapshot::default()
+        }),
+        None => Err(LoadError::Unrecognised {
+            problem: unknown(file, &name, &text),
+        }),
+    }
+}
+
+fn load_snapshot(root: &Path, path: &Path) -> Result<Snapshot, LoadError> {
+    let bad = |message: String| LoadError::Manifest {
+        path: path.to_owned(),
+        message,
+    };
+    let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let text = read(path, size)?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    if manifest.schema != SCHEMA {
+        return Err(bad(format!(
+            "its schema is `{}`, this build reads `{SCHEMA}`",
+            manifest.schema
+        )));
+    }
+    let mut documents = Vec::new();
+    for source in &manifest.sources {
+        let folder = root.join(&source.directory);
+        if !folder.is_dir() {
+            continue;
+        }
+        for file in files_below(&folder)? {
+            let relative = file.strip_prefix(root).unwrap_or(&file);
+            let size = std::fs::metadata(&file).map_or(0, |meta| meta.len());
+            documents.push((display(relative), read(&file, size)?));
+        }
+    }
+    documents.sort();
+    documents.dedup_by(|a, b| a.0 == b.0);
+    Ok(assemble(&manifest, documents, Some(root)))
+}
+
+fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
+    let mut snapshot = Snapshot::default();
+    let files = files_below(root)?;
+    for path in &files {
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        let text = read(path, size)?;
+        let relative = display(path.strip_prefix(root).unwrap_or(path));
+        let file = Sym::new(&display(path));
+        match recognise(&relative, &text) {
+            Some((system, kind)) => snapshot.documents.push(Document {
+                system,
+                kind,
+                tenant: None,
+                path: Sym::new(&relative),
+                file,
+                text,
+            }),
+            None => {
+                if let Some(problem) = broken(file, &relative, &text) {
+                    snapshot.problems.push(problem);
+                }
+            }
+        }
+    }
+    if snapshot.documents.is_empty() && snapshot.problems.is_empty() {
+        return Err(LoadError::Unrecognised {
+            problem: Problem {
+                location: Location::start_of(Sym::new(&display(root))),
+                message: format!(
+                    "none of the {} files in this directory is a document any system knows",
+                    files.len()
+                )
+                .into(),
+                help: Some(EXPECTED.into()),
+            },
+        });
+    }
+    Ok(snapshot)
+}
+
+const EXPECTED: &str = "expected a snapshot written by `tenure collect`, the output of \
+`aws iam get-account-authorization-details`, an IAM credential report (CSV), Kubernetes objects \
+(YAML or JSON), saved GitHub API answers, or Vault policies (.hcl) and API answers";
+
+fn unknown(file: Sym, name: &str, text: &[u8]) -> Problem {
+    broken(file, name, text).unwrap_or_else(|| Problem {
+        location: Location::start_of(file),
+        message: "no system knows this document".into(),
+        help: Some(EXPECTED.into()),
+    })
+}
+
+/// A file that calls itself JSON and is not.
+fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
+    if !name.to_ascii_lowercase().ends_with(".json") {
+        return None;
+    }
+    let error = serde_json::from_slice::<serde::de::IgnoredAny>(text).err()?;
+    let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
+    let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
+    Some(Problem {
+        location: Location {
+            file,
+            line,
+            column,
+            end_line: line,
+            end_column: column.saturating_add(1),
+        },
+        message: format!("not JSON: {error}").into(),
+        help: Some(if error.is_eof() {
+            "the file ends early; was the export interrupted?".into()
+        } else {
+            "export it again, or remove what is not part of the document".into()
+        }),
+    })
+}
+
+fn read(path: &Path, size: u64) -> Result<Arc<[u8]>, LoadError> {
+    if size > MAX_FILE {
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+            size,
+        });
+    }
+    std::fs::read(path)
+        .map(Arc::from)
+        .map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Regular files below `root` in a fixed order. Hidden directories and links are
+/// passed over: neither holds input, and a link could lead anywhere.
+fn files_below(root: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(root.to_owned(), 0)];
+    while let Some((folder, depth)) = waiting.pop() {
+        let fail = |source| LoadError::Read {
+            path: folder.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&folder).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let kind = entry.file_type().map_err(fail)?;
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if kind.is_dir() && !hidden && depth < MAX_DEPTH {
+                waiting.push((entry.path(), depth + 1));
+            } else if kind.is_file() {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
