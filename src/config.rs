@@ -218,7 +218,9 @@ fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SignedDuration,
 /// What was expected.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let bad = || {
-        format!("`{text}` is not a length of time; write days, hours or minutes: `90d`, `12h`, `30m`")
+        format!(
+            "`{text}` is not a length of time; write days, hours or minutes: `90d`, `12h`, `30m`"
+        )
     };
     let mut total = SignedDuration::ZERO;
     let mut number: Option<i64> = None;

@@ -60,9 +60,7 @@ impl std::str::FromStr for Severity {
             .into_iter()
             .find(|severity| severity.as_str() == text)
             .ok_or_else(|| {
-                format!(
-                    "`{text}` is not a severity; expected info, low, medium, high or critical"
-                )
+                format!("`{text}` is not a severity; expected info, low, medium, high or critical")
             })
     }
 }

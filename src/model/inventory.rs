@@ -96,9 +96,7 @@ impl Inventory {
         self.entitlements
             .extend(other.entitlements.into_iter().map(|mut fact| {
                 fact.identity = moved(fact.identity);
-                fact.permissions = fact
-                    .permissions
-                    .map(|set| PermissionSetRef(set.0 + sets));
+                fact.permissions = fact.permissions.map(|set| PermissionSetRef(set.0 + sets));
                 fact
             }));
         self.credentials
@@ -255,13 +253,7 @@ mod tests {
         grant.permissions = Some(set);
         grant.tier = Tier::Admin;
         build.entitlement(grant);
-        build.trust(Trust::new(
-            System::Aws,
-            "1",
-            who,
-            TrustKind::Service,
-            "ec2",
-        ));
+        build.trust(Trust::new(System::Aws, "1", who, TrustKind::Service, "ec2"));
         build.finish()
     }
 

@@ -105,7 +105,8 @@ fn load_snapshot(root: &Path, path: &Path) -> Result<Snapshot, LoadError> {
     };
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
     let text = read(path, size)?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
     if manifest.schema != SCHEMA {
         return Err(bad(format!(
             "its schema is `{}`, this build reads `{SCHEMA}`",
