@@ -1,11 +1,12 @@
 //! Facts from the documents of aws.
 
-use super::Context;
-use crate::model::{AttributeDecl, Inventory};
-use crate::snapshot::Document;
+mod attributes;
 
-/// The attributes this resolver sets.
-pub const ATTRIBUTES: &[AttributeDecl] = &[];
+pub use attributes::ATTRIBUTES;
+
+use super::Context;
+use crate::model::Inventory;
+use crate::snapshot::Document;
 
 /// Resolves the documents of all tenants.
 pub fn resolve(_documents: &[&Document], _context: &Context<'_>) -> Inventory {
