@@ -13,8 +13,15 @@ pub mod kubernetes;
 #[cfg(feature = "vault")]
 pub mod vault;
 
+mod secret;
+
+pub use secret::Secret;
+
+use thiserror::Error;
+
 use crate::config::Config;
-use crate::snapshot::Store;
+use crate::model::{Sym, System};
+use crate::snapshot::{Store, StoreError};
 
 /// What every connector gets.
 #[derive(Clone, Copy, Debug)]
@@ -45,4 +52,75 @@ impl Progress for Silent {
     fn say(&self, _source: &str, _message: &str) {}
     fn count(&self, _source: &str, _done: u64, _total: u64) {}
     fn wait(&self, _source: &str, _seconds: u64, _why: &str) {}
+}
+
+/// A source that could not be read at all. Anything less is a
+/// [`Coverage`](crate::model::Coverage) gap, and the scan goes on.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There are no credentials, or the system does not accept them.
+    #[error("cannot sign in to {system}: {message}\n  help: {help}")]
+    Credentials {
+        /// The system.
+        system: System,
+        /// What went wrong, in one sentence.
+        message: Box<str>,
+        /// What to do.
+        help: Box<str>,
+    },
+    /// Nothing answers where the system should be.
+    #[error("cannot reach {system}: {message}\n  help: {help}")]
+    Unreachable {
+        /// The system.
+        system: System,
+        /// What went wrong, in one sentence.
+        message: Box<str>,
+        /// What to do.
+        help: Box<str>,
+    },
+    /// A setting, argument or environment variable that cannot be used.
+    #[error("cannot read {system}: {message}\n  help: {help}")]
+    Settings {
+        /// The system.
+        system: System,
+        /// What is wrong, and with which setting.
+        message: Box<str>,
+        /// What is expected.
+        help: Box<str>,
+    },
+    /// The snapshot could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One thing `tenure doctor` tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The system asked.
+    pub system: System,
+    /// The account, organisation, cluster or vault.
+    pub tenant: Sym,
+    /// What a scan would read with it: the coverage kind, `aws.credential-report`.
+    pub kind: Sym,
+    /// The system's own name of the call: `iam:GetCredentialReport`.
+    pub call: Sym,
+    /// How it went.
+    pub answer: Answer,
+    /// What would be missing, and what to add. Empty when it works.
+    pub remedy: Box<str>,
+}
+
+/// How a [`Check`] went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The call works.
+    Works,
+    /// The system refuses it, in its own words.
+    Denied(Box<str>),
+    /// It does not apply here: no organisation, not licensed, wrong account.
+    Absent(Box<str>),
+    /// It failed for another reason.
+    Failed(Box<str>),
+    /// It was not tried, because it would cost or depends on one that failed.
+    Untried(Box<str>),
 }
