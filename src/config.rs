@@ -29,6 +29,8 @@ pub struct Config {
     pub break_glass: Vec<String>,
     /// How AWS is reached.
     pub aws: Aws,
+    /// How GitHub is reached.
+    pub github: Github,
     /// Directories of further rules.
     pub rules: Vec<PathBuf>,
     /// Rule ids or names switched off for this repository.
@@ -144,6 +146,51 @@ impl Default for Aws {
             session_name: "tenure".to_owned(),
             regions: Vec::new(),
             concurrency: 8,
+        }
+    }
+}
+
+/// How GitHub is reached. The token itself comes from `GITHUB_TOKEN` or `GH_TOKEN`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Github {
+    /// Base address of the REST API: `https://api.github.com`, or
+    /// `https://HOST/api/v3` for an Enterprise Server.
+    pub base_url: String,
+    /// Id of the GitHub App to act as, instead of a token.
+    pub app_id: Option<u64>,
+    /// File with the App's private key (PEM); `TENURE_GITHUB_APP_KEY` holds the key
+    /// itself where a file is not wanted.
+    pub app_key: Option<PathBuf>,
+    /// The App's installation; looked up when absent.
+    pub installation_id: Option<u64>,
+    /// Directory of cached answers (validated by ETag before each use); none when absent.
+    pub cache: Option<PathBuf>,
+    /// Requests under way at the same time (GitHub allows 100 over all its APIs).
+    pub concurrency: usize,
+    /// Longest time one wait for a rate limit may take; a longer one ends the
+    /// collection, which the next run resumes.
+    #[serde(deserialize_with = "duration")]
+    pub max_wait: SignedDuration,
+    /// How far back the audit log is read; zero reads none of it.
+    #[serde(deserialize_with = "duration")]
+    pub audit_log: SignedDuration,
+    /// Also ask every repository for its Codespaces secrets (one call each).
+    pub codespaces: bool,
+}
+
+impl Default for Github {
+    fn default() -> Self {
+        Github {
+            base_url: "https://api.github.com".to_owned(),
+            app_id: None,
+            app_key: None,
+            installation_id: None,
+            cache: None,
+            concurrency: 12,
+            max_wait: SignedDuration::from_mins(15),
+            audit_log: SignedDuration::from_hours(90 * 24),
+            codespaces: false,
         }
     }
 }

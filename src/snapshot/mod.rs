@@ -6,7 +6,7 @@
 //! today's rules.
 
 mod aws;
-mod github;
+pub mod github;
 mod kubernetes;
 mod load;
 mod store;

@@ -100,6 +100,11 @@ impl Store {
         }
     }
 
+    /// The directory documents are written to, if there is one.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// Adds the document at `path` (`aws/111122223333/authorization-details.json`).
     ///
     /// # Errors
