@@ -1,29 +1,94 @@
-//! Rendering: terminal table, SARIF, HTML, JSON, Markdown. Judges nothing.
+//! Rendering: terminal table, SARIF, HTML, JSON, Markdown, OCSF and CSV. Judges
+//! nothing.
+//!
+//! An [`Outcome`] goes in, bytes come out. The same outcome gives the same bytes:
+//! renderers read no clock, no environment and no file. Names from scanned systems
+//! are untrusted text in every one of them: [`text::visible`] makes what would act
+//! on a display visible, JSON escapes it ([`safe_json`]), HTML never interprets it.
 
-use jiff::Timestamp;
-use serde::Serialize;
+mod format;
+mod json;
+mod outcome;
+pub mod safe_json;
+mod summary;
+mod table;
+pub mod text;
+mod write;
 
-use crate::model::{Coverage, Finding, Inventory, RuleCard};
+use thiserror::Error;
 
-/// The result of a scan, ready to render.
-#[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
-    /// The moment of judgement.
-    pub now: Timestamp,
-    /// What was scanned, as the user named it.
-    pub targets: Vec<String>,
-    /// Findings, worst first; within a severity by rule, tenant and subject.
-    pub findings: Vec<Finding>,
-    /// What was and was not seen, rules that were not evaluable included.
-    pub coverage: Vec<Coverage>,
-    /// The facts behind the findings.
-    #[serde(skip)]
-    pub inventory: Inventory,
-    /// The rules that judged, for their texts.
-    #[serde(skip)]
-    pub rules: Vec<RuleCard>,
-    /// Ids of the findings that make the scan fail.
-    pub gated: usize,
-    /// The exit code this outcome has.
-    pub exit: u8,
+pub use format::Format;
+pub use outcome::{
+    Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, Weight,
+    days_left,
+};
+pub use summary::{Posture, Summary};
+pub use write::{WriteError, write_atomically};
+
+/// The tool's name in every report.
+pub const TOOL: &str = "tenure";
+
+/// The tool's version in every report.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How to render.
+#[derive(Clone, Debug)]
+pub struct RenderOptions {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether the terminal shows colours.
+    pub color: bool,
+    /// Replace names and ids by stable pseudonyms.
+    pub redact: bool,
+    /// Most findings a table lists; what is left out is counted. `None` lists all.
+    pub limit: Option<usize>,
+    /// Where file names of findings start from, with `/` separators and without one
+    /// at the end. Only paths inside it become relative; the folder itself is never
+    /// written into a report.
+    pub base_dir: Option<String>,
+    /// The command that ran, without secrets, for the record.
+    pub command_line: Option<String>,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        RenderOptions {
+            width: 80,
+            color: false,
+            redact: false,
+            limit: None,
+            base_dir: None,
+            command_line: None,
+        }
+    }
+}
+
+/// A report that could not be rendered.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// The outcome holds something JSON cannot say.
+    #[error("cannot write the {format} report: {source}; this is a defect, please report it")]
+    Json {
+        /// The report.
+        format: Format,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Renders `outcome`.
+///
+/// # Errors
+/// If it cannot be written in `format`. No input is known to cause it.
+pub fn render(
+    outcome: &Outcome,
+    format: Format,
+    options: &RenderOptions,
+) -> Result<Vec<u8>, ReportError> {
+    let failed = |source| ReportError::Json { format, source };
+    match format {
+        Format::Table => Ok(table::render(outcome, options).into_bytes()),
+        Format::Json => json::render(outcome).map_err(failed),
+    }
 }

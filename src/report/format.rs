@@ -1,0 +1,80 @@
+//! Which report, for whom.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A kind of report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// For a terminal.
+    Table,
+    /// For programs: the schema is in `docs/report-schema.json`.
+    Json,
+}
+
+const NAMES: &[(&str, Format)] = &[("table", Format::Table), ("json", Format::Json)];
+
+impl Format {
+    /// Every format and profile.
+    pub fn all() -> impl Iterator<Item = Format> {
+        NAMES.iter().map(|&(_, format)| format)
+    }
+
+    /// The format a file name suggests, by its ending.
+    pub fn of_file(name: &str) -> Option<Format> {
+        let name = name.to_ascii_lowercase();
+        let by_ending = [(".json", Format::Json), (".txt", Format::Table)];
+        by_ending
+            .into_iter()
+            .find(|(ending, _)| name.ends_with(ending))
+            .map(|(_, format)| format)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES
+            .iter()
+            .find(|(_, format)| format == self)
+            .map_or("", |(name, _)| name);
+        f.pad(name)
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        NAMES
+            .iter()
+            .find(|(known, _)| *known == text)
+            .map(|&(_, format)| format)
+            .ok_or_else(|| {
+                let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+                format!(
+                    "`{text}` is not a report format; expected one of {}",
+                    known.join(", ")
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for format in Format::all() {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+        let error = "yaml".parse::<Format>().unwrap_err();
+        assert!(error.contains("table"), "{error}");
+    }
+
+    #[test]
+    fn endings_suggest_formats() {
+        assert_eq!(Format::of_file("a/b.JSON"), Some(Format::Json));
+        assert_eq!(Format::of_file("x.bin"), None);
+    }
+}

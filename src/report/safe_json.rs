@@ -1,0 +1,147 @@
+//! JSON that is safe to show.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
+
+use super::text::is_deceptive;
+
+/// `value` as indented JSON in which control, bidirectional and invisible characters
+/// are written as `\u` escapes: the same data to a program, no effect on a terminal
+/// or an editor. Ends with a line feed.
+///
+/// # Errors
+/// If a map key is no text, which none of ours is.
+pub fn pretty(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut out = write(value, Safe::new(PrettyFormatter::new(), is_deceptive))?;
+    out.push(b'\n');
+    Ok(out)
+}
+
+/// `value` as JSON on one line, with the same escapes, without a line feed.
+///
+/// # Errors
+/// As [`pretty`].
+pub fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    write(value, Safe::new(CompactFormatter, is_deceptive))
+}
+
+/// `value` as JSON on one line that may stand inside an HTML `script` element:
+/// `<`, `>` and `&` are escaped too, so no name can end the element or open another.
+///
+/// # Errors
+/// As [`pretty`].
+pub fn island(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let special = |c: char| matches!(c, '<' | '>' | '&') || is_deceptive(c);
+    write(value, Safe::new(CompactFormatter, special))
+}
+
+fn write<F: Formatter>(value: &impl Serialize, formatter: F) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
+    Ok(out)
+}
+
+/// Escapes what `special` names and leaves the layout to `inner`.
+struct Safe<F, S> {
+    inner: F,
+    special: S,
+}
+
+impl<F, S: Fn(char) -> bool> Safe<F, S> {
+    fn new(inner: F, special: S) -> Self {
+        Safe { inner, special }
+    }
+}
+
+impl<F: Formatter, S: Fn(char) -> bool> Formatter for Safe<F, S> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(&self.special) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            let mut chars = rest[at..].chars();
+            if let Some(c) = chars.next() {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        self.inner.write_char_escape(writer, escape)
+    }
+
+    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.begin_array(writer)
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.end_array(writer)
+    }
+
+    fn begin_array_value<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.inner.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.end_array_value(writer)
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.begin_object(writer)
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.end_object(writer)
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.inner.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.inner.end_object_value(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_data_other_bytes() {
+        let hostile = "\u{1b}[31m</script>\u{2028}\u{202e}&amp;\u{9b}\u{e0041}\"\\\n";
+        for bytes in [pretty(&hostile), line(&hostile), island(&hostile)] {
+            let bytes = bytes.unwrap();
+            let text = std::str::from_utf8(&bytes).unwrap().trim_end();
+            assert!(!text.contains(is_deceptive), "{text}");
+            assert_eq!(serde_json::from_str::<String>(text).unwrap(), hostile);
+        }
+        let island = String::from_utf8(island(&hostile).unwrap()).unwrap();
+        assert!(!island.contains(['<', '>', '&']), "{island}");
+    }
+}

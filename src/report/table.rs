@@ -1,0 +1,381 @@
+//! The terminal report.
+//!
+//! Findings grouped by whom they are about, worst first, each with what, why, fix
+//! and place; then what changed, what was accepted, what could not be seen, and what
+//! the exit code means. Colour only repeats what a word says.
+
+use std::fmt::Write;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
+use rustc_hash::FxHashMap;
+
+use super::outcome::coverage_word;
+use super::text::{count, shorten, shorten_middle, visible, wrap};
+use super::{ExceptionState, Outcome, RenderOptions, Summary, VERSION, Weight};
+use crate::model::{Coverage, Finding, Identity, Location, Severity, Sym, System};
+
+/// From this width on, what to do stands beside what is wrong.
+const WIDE: usize = 110;
+/// Narrower terminals get this width and break lines themselves.
+const NARROWEST: usize = 40;
+/// Columns for severity and rule.
+const LABEL: u16 = 11;
+/// A name longer than this is cut in its middle; the JSON report has all of it.
+const LONGEST_NAME: usize = 240;
+/// A text longer than this is cut.
+const LONGEST_TEXT: usize = 2_000;
+
+/// Renders the table.
+pub fn render(outcome: &Outcome, options: &RenderOptions) -> String {
+    let page = Page {
+        outcome,
+        width: options.width.max(NARROWEST),
+        color: options.color,
+        identities: outcome
+            .inventory
+            .identities
+            .iter()
+            .map(|who| ((who.system, who.tenant, who.id), who))
+            .collect(),
+        why: outcome
+            .rules
+            .iter()
+            .map(|card| (Sym::new(&card.id), card.why.as_str()))
+            .collect(),
+    };
+    let mut out = String::new();
+    page.head(&mut out);
+    page.findings(&mut out, options.limit.unwrap_or(usize::MAX));
+    page.tail(&mut out);
+    out
+}
+
+struct Page<'a> {
+    outcome: &'a Outcome,
+    width: usize,
+    color: bool,
+    identities: FxHashMap<(System, Sym, Sym), &'a Identity>,
+    why: FxHashMap<Sym, &'a str>,
+}
+
+impl Page<'_> {
+    fn head(&self, out: &mut String) {
+        let targets = if self.outcome.targets.is_empty() {
+            "no target".to_owned()
+        } else {
+            visible(&self.outcome.targets.join(", ")).into_owned()
+        };
+        let line = format!("Tenure {VERSION} · {targets} · {:.0}", self.outcome.now);
+        self.paragraph(out, &line, 0, Paint::Bold);
+        for notice in &self.outcome.notices {
+            self.paragraph(out, &format!("! {}", visible(notice)), 0, Paint::Warn);
+        }
+        out.push('\n');
+    }
+
+    fn findings(&self, out: &mut String, limit: usize) {
+        let mut groups: Vec<Vec<&Finding>> = Vec::new();
+        let mut places: FxHashMap<(System, Sym, Sym), usize> = FxHashMap::default();
+        for finding in self.outcome.open().take(limit) {
+            let key = (finding.system, finding.tenant, finding.subject.id);
+            let at = *places.entry(key).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[at].push(finding);
+        }
+        for group in &groups {
+            self.group(out, group);
+        }
+        let left = self.outcome.open().count().saturating_sub(limit);
+        if left > 0 {
+            let line = format!(
+                "… and {} more, none worse than the last one shown. `-o html=FILE` and \
+                 `-o json=FILE` hold all of them.",
+                count(left, "finding")
+            );
+            self.paragraph(out, &line, 0, Paint::Plain);
+            out.push('\n');
+        }
+    }
+
+    /// One identity and what was found about it.
+    fn group(&self, out: &mut String, findings: &[&Finding]) {
+        let Some(first) = findings.first() else {
+            return;
+        };
+        let subject = &first.subject;
+        let name = |text: &str| shorten_middle(&visible(text), LONGEST_NAME).into_owned();
+        let mut line = format!(
+            "{} · {} · {} {}",
+            name(&subject.name),
+            visible(&subject.kind),
+            first.system,
+            name(&first.tenant)
+        );
+        let who = self
+            .identities
+            .get(&(first.system, first.tenant, subject.id));
+        if let Some(who) = who {
+            match who.owner {
+                Some(owner) => {
+                    let _ = write!(line, " · owner {}", name(&owner));
+                }
+                None => line.push_str(" · no owner"),
+            }
+        }
+        self.paragraph(out, &line, 0, Paint::Bold);
+        if subject.id != subject.name {
+            self.paragraph(out, &name(&subject.id), 0, Paint::Dim);
+        }
+        let mut table = Table::new();
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
+        if self.color {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        for finding in findings {
+            table.add_row(self.row(finding));
+        }
+        let label = ColumnConstraint::Absolute(Width::Fixed(LABEL));
+        if self.width >= WIDE {
+            let rest = self.width.saturating_sub(usize::from(LABEL));
+            let fixed = |columns: usize| {
+                let columns = u16::try_from(columns).unwrap_or(u16::MAX);
+                ColumnConstraint::Absolute(Width::Fixed(columns))
+            };
+            table.set_constraints([label, fixed(rest - rest / 2), fixed(rest / 2)]);
+        } else {
+            table.set_constraints([label]);
+        }
+        for line in table.lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+
+    fn row(&self, finding: &Finding) -> Vec<Cell> {
+        let word = finding.severity.as_str().to_uppercase();
+        let mut label = Cell::new(format!("{word}\n{}", visible(&finding.rule)));
+        if self.color {
+            label = label
+                .fg(color_of(finding.severity))
+                .add_attribute(Attribute::Bold);
+        }
+        let mut what = vec![lines_of(&finding.message)];
+        if let Some(drift) = finding.drift {
+            let gates = if self.outcome.is_gated(finding) {
+                ", gates"
+            } else {
+                ""
+            };
+            what.push(format!("now  {}{gates}", visible(&drift.replace('-', " "))));
+        }
+        if let Some(why) = self.why.get(&finding.rule).filter(|why| !why.is_empty()) {
+            what.push(format!("why  {}", lines_of(why)));
+        }
+        for (at, step) in finding.steps.iter().enumerate() {
+            what.push(format!(
+                "{:>3}  {} → {} → {}{}",
+                at + 1,
+                visible(&step.from),
+                visible(&step.action),
+                visible(&step.to),
+                match step.gate {
+                    crate::model::Gate::None => "",
+                    crate::model::Gate::Proved => " (gated)",
+                    crate::model::Gate::Unproved => " (gate unproved)",
+                    crate::model::Gate::Unknown => " (gate not seen)",
+                }
+            ));
+        }
+        let mut todo = Vec::new();
+        if !finding.fix.is_empty() {
+            todo.push(format!("fix  {}", lines_of(&finding.fix)));
+        }
+        if let Some(place) = &finding.location {
+            todo.push(format!("at   {}", place_of(place)));
+        }
+        if self.width >= WIDE {
+            // An empty line keeps findings apart.
+            what.push(String::new());
+            vec![
+                label,
+                Cell::new(what.join("\n")),
+                Cell::new(todo.join("\n")),
+            ]
+        } else {
+            what.extend(todo);
+            what.push(String::new());
+            vec![label, Cell::new(what.join("\n"))]
+        }
+    }
+
+    fn tail(&self, out: &mut String) {
+        let summary = Summary::of(self.outcome);
+        let mut line = if summary.open == 0 {
+            "No open finding".to_owned()
+        } else {
+            format!(
+                "{}: {}",
+                count(summary.open, "finding"),
+                summary.severities()
+            )
+        };
+        if summary.suppressed > 0 {
+            let _ = write!(line, " · {} accepted", summary.suppressed);
+        }
+        self.paragraph(out, &line, 0, Paint::Bold);
+        self.changes(out);
+        self.exceptions(out);
+        let gaps: Vec<&Coverage> = self.outcome.gaps().collect();
+        if !gaps.is_empty() {
+            let line = format!("Not seen, so not judged ({}):", gaps.len());
+            self.paragraph(out, &line, 0, Paint::Warn);
+            for gap in gaps {
+                let line = format!(
+                    "{} {} · {} · {}: {}",
+                    gap.system,
+                    visible(&gap.tenant),
+                    visible(&gap.kind),
+                    coverage_word(gap),
+                    visible(&gap.reason)
+                );
+                self.paragraph(out, &line, 2, Paint::Plain);
+                if let Some(remedy) = &gap.remedy {
+                    self.paragraph(out, &format!("→ {}", visible(remedy)), 4, Paint::Plain);
+                }
+            }
+        }
+        let line = format!("Exit {}: {}", summary.exit, summary.verdict());
+        let paint = match summary.exit {
+            0 => Paint::Good,
+            3 => Paint::Warn,
+            _ => Paint::Bad,
+        };
+        self.paragraph(out, &line, 0, paint);
+    }
+
+    /// One line: how many changes of each kind, gating ones first.
+    fn changes(&self, out: &mut String) {
+        let Some(changes) = &self.outcome.changes else {
+            return;
+        };
+        let mut kinds: Vec<(Weight, Sym, usize)> = Vec::new();
+        for change in &changes.items {
+            match kinds.iter_mut().find(|(_, kind, _)| *kind == change.kind) {
+                Some((weight, _, n)) => {
+                    *n += 1;
+                    *weight = (*weight).max(change.weight);
+                }
+                None => kinds.push((change.weight, change.kind, 1)),
+            }
+        }
+        kinds.sort_by_key(|&(weight, kind, _)| (std::cmp::Reverse(weight), kind));
+        let words: Vec<String> = kinds
+            .iter()
+            .map(|(_, kind, n)| format!("{n} {}", visible(&kind.replace('-', " "))))
+            .collect();
+        let what = if words.is_empty() {
+            "nothing changed".to_owned()
+        } else {
+            words.join(", ")
+        };
+        let line = format!("Since {}: {what}", visible(&changes.baseline));
+        self.paragraph(out, &line, 0, Paint::Plain);
+    }
+
+    /// Exceptions somebody must look after.
+    fn exceptions(&self, out: &mut String) {
+        for note in &self.outcome.exceptions {
+            let what = match note.state {
+                ExceptionState::Used => match note.days_left(self.outcome.now) {
+                    Some(left @ 0..=14) => format!("ends in {left} d"),
+                    _ => continue,
+                },
+                ExceptionState::Unused => "matches nothing".to_owned(),
+                ExceptionState::Expired => "has run out; its findings are back".to_owned(),
+                ExceptionState::Void => "no longer applies: the access has widened".to_owned(),
+            };
+            let line = format!(
+                "! exception {} (owner {}) {what}",
+                visible(&note.id),
+                visible(&note.owner)
+            );
+            self.paragraph(out, &line, 0, Paint::Warn);
+        }
+    }
+
+    /// Writes `text` broken into lines, each behind `indent` spaces.
+    fn paragraph(&self, out: &mut String, text: &str, indent: usize, paint: Paint) {
+        let code = if self.color { paint.code() } else { "" };
+        for (at, line) in wrap(text, self.width.saturating_sub(indent + 2))
+            .into_iter()
+            .enumerate()
+        {
+            let indent = if at == 0 { indent } else { indent + 2 };
+            let _ = write!(out, "{:indent$}", "");
+            if code.is_empty() {
+                out.push_str(&line);
+            } else {
+                let _ = write!(out, "\x1b[{code}m{line}\x1b[0m");
+            }
+            out.push('\n');
+        }
+    }
+}
+
+/// How a line of text outside the table is shown.
+#[derive(Clone, Copy)]
+enum Paint {
+    Plain,
+    Bold,
+    Dim,
+    Good,
+    Warn,
+    Bad,
+}
+
+impl Paint {
+    /// Parameters of the SGR sequence (ECMA-48, 8.3.117).
+    fn code(self) -> &'static str {
+        match self {
+            Paint::Plain => "",
+            Paint::Bold => "1",
+            Paint::Dim => "2",
+            Paint::Good => "1;32",
+            Paint::Warn => "1;33",
+            Paint::Bad => "1;31",
+        }
+    }
+}
+
+fn color_of(severity: Severity) -> Color {
+    match severity {
+        Severity::Critical => Color::Magenta,
+        Severity::High => Color::Red,
+        Severity::Medium => Color::Yellow,
+        Severity::Low => Color::Blue,
+        Severity::Info => Color::Grey,
+    }
+}
+
+/// `file:line:column`.
+fn place_of(place: &Location) -> String {
+    format!("{}:{}:{}", visible(&place.file), place.line, place.column)
+}
+
+/// A rule's text may have lines of its own; each is made safe, later ones are set in.
+fn lines_of(text: &str) -> String {
+    let lines: Vec<String> = shorten(text.trim_end(), LONGEST_TEXT)
+        .lines()
+        .map(|line| visible(line).into_owned())
+        .collect();
+    lines.join("\n     ")
+}
