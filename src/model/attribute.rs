@@ -30,6 +30,32 @@ pub enum FactKind {
     Source,
 }
 
+impl FactKind {
+    /// Every kind.
+    pub const ALL: [FactKind; 7] = [
+        FactKind::Entitlement,
+        FactKind::Credential,
+        FactKind::Identity,
+        FactKind::Trust,
+        FactKind::Path,
+        FactKind::Grant,
+        FactKind::Source,
+    ];
+
+    /// The name used in rules and baselines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FactKind::Entitlement => "entitlement",
+            FactKind::Credential => "credential",
+            FactKind::Identity => "identity",
+            FactKind::Trust => "trust",
+            FactKind::Path => "path",
+            FactKind::Grant => "grant",
+            FactKind::Source => "source",
+        }
+    }
+}
+
 /// The type of an attribute or of an expression over facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::key::digest;
 use super::{Attrs, IdentityRef, Location, Moment, PermissionSetRef, Sym, System};
 
 /// Index of an [`Entitlement`] in its inventory.
@@ -107,10 +107,10 @@ impl Activation {
 /// expiry, owner, display names and positions are *not* part of it: they may change
 /// without the entitlement becoming another one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntitlementId([u8; 16]);
+pub struct EntitlementId(pub(super) [u8; 16]);
 
 impl EntitlementId {
-    const VERSION: &[u8] = b"tenure-entitlement-1";
+    const VERSION: &str = "tenure-entitlement-1";
 
     /// The id of the entitlement with these parts.
     pub fn of(
@@ -121,23 +121,17 @@ impl EntitlementId {
         privilege: &str,
         scope: &str,
     ) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(Self::VERSION);
-        for part in [
-            system.as_str(),
-            tenant,
-            identity_uid,
-            mechanism,
-            privilege,
-            scope,
-        ] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        let full = hash.finalize();
-        let mut short = [0; 16];
-        short.copy_from_slice(&full[..16]);
-        EntitlementId(short)
+        EntitlementId(digest(
+            Self::VERSION,
+            &[
+                system.as_str(),
+                tenant,
+                identity_uid,
+                mechanism,
+                privilege,
+                scope,
+            ],
+        ))
     }
 }
 

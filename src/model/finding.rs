@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, EntitlementId, Evidence, Location, Step, Sym, System, Tier};
+use super::{Activation, EntitlementId, Evidence, FactKey, Location, Step, Sym, System, Tier};
 
 /// How bad. Ordered from least to worst.
 #[derive(
@@ -127,6 +127,8 @@ pub struct Finding {
     pub location: Option<Location>,
     /// What to do, exactly.
     pub fix: Box<str>,
+    /// The fact it is about: the same in every scan, whichever rule speaks of it.
+    pub fact: FactKey,
     /// The entitlement it is about, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlement: Option<EntitlementId>,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Coverage, Credential, CredentialRef, Entitlement, EntitlementId, EntitlementRef,
-    Identity, IdentityRef, Location, Path, PermissionSet, PermissionSetRef, Sym, System, Tier,
-    Trust, TrustRef,
+    FactKey, FactKind, Identity, IdentityRef, Location, Path, PermissionSet, PermissionSetRef, Sym,
+    System, Tier, Trust, TrustRef,
 };
 
 /// An account, organisation, cluster or vault, with its own settings.
@@ -74,6 +74,63 @@ impl Inventory {
             &entitlement.privilege,
             &entitlement.scope,
         )
+    }
+
+    /// The key of an entitlement of this inventory.
+    pub fn entitlement_key(&self, fact: &Entitlement) -> FactKey {
+        FactKey::entitlement(self.entitlement_id(fact))
+    }
+
+    /// The key of a credential.
+    pub fn credential_key(&self, fact: &Credential) -> FactKey {
+        FactKey::of(
+            FactKind::Credential,
+            &[fact.system.as_str(), &fact.tenant, &fact.kind, &fact.id],
+        )
+    }
+
+    /// The key of an identity.
+    pub fn identity_key(&self, fact: &Identity) -> FactKey {
+        FactKey::of(
+            FactKind::Identity,
+            &[fact.system.as_str(), &fact.tenant, &fact.uid],
+        )
+    }
+
+    /// The key of a trust of this inventory.
+    pub fn trust_key(&self, fact: &Trust) -> FactKey {
+        FactKey::of(
+            FactKind::Trust,
+            &[
+                fact.system.as_str(),
+                &fact.tenant,
+                &self.identity(fact.target).uid,
+                fact.kind.as_str(),
+                &fact.trustee,
+                fact.issuer.as_deref().unwrap_or_default(),
+            ],
+        )
+    }
+
+    /// The key of a path of this inventory: who gets where by which technique. The
+    /// steps between are evidence, not identity.
+    pub fn path_key(&self, fact: &Path) -> FactKey {
+        FactKey::of(
+            FactKind::Path,
+            &[
+                fact.system.as_str(),
+                &fact.tenant,
+                &self.identity(fact.from).uid,
+                &fact.technique,
+                fact.to
+                    .map_or(fact.tier.as_str(), |to| self.identity(to).uid.as_str()),
+            ],
+        )
+    }
+
+    /// The key of a tenant.
+    pub fn tenant_key(&self, fact: &Tenant) -> FactKey {
+        FactKey::of(FactKind::Source, &[fact.system.as_str(), &fact.id])
     }
 
     /// The settings of a tenant.

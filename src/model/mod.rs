@@ -13,6 +13,7 @@ mod entitlement;
 mod finding;
 mod identity;
 mod inventory;
+mod key;
 mod location;
 mod moment;
 mod path;
@@ -28,6 +29,7 @@ pub use entitlement::{Activation, Entitlement, EntitlementId, EntitlementRef, Ti
 pub use finding::{Finding, Severity, Subject, Suppression};
 pub use identity::{Identity, IdentityKind, IdentityRef};
 pub use inventory::{Builder, Inventory, Tenant};
+pub use key::FactKey;
 pub use location::{Evidence, LineIndex, Location};
 pub use moment::Moment;
 pub use path::{Gate, Path, PathRef, Step};
