@@ -1,8 +1,14 @@
-//! Facts from the documents of vault.
+//! Facts from the documents of HashiCorp Vault and OpenBao.
+
+pub mod acl;
+pub mod hcl;
+pub mod policy;
 
 use super::Context;
 use crate::model::{AttributeDecl, Inventory};
 use crate::snapshot::Document;
+
+pub use acl::simulate;
 
 /// The attributes this resolver sets.
 pub const ATTRIBUTES: &[AttributeDecl] = &[];
