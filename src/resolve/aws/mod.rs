@@ -1,6 +1,8 @@
 //! Facts from the documents of aws.
 
 mod attributes;
+pub mod policy;
+pub mod simulate;
 
 pub use attributes::ATTRIBUTES;
 

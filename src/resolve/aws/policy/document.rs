@@ -1,0 +1,352 @@
+//! Typed parse of policy documents.
+//!
+//! Grammar: IAM User Guide, "Grammar of the IAM JSON policy language". What AWS would
+//! not store is kept as far as it can be judged and reported as a [`Problem`]: a
+//! policy file under review may be wrong, and a statement must never vanish.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::condition::Condition;
+use super::element::{Actions, Principals, Resources};
+use crate::model::Effect;
+
+/// Documents longer than this many bytes are refused. AWS stores at most 40 KiB.
+const MAX_LENGTH: usize = 1 << 20;
+
+/// A policy document.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    /// `Id`, where there is one.
+    pub id: Option<Box<str>>,
+    /// The statements, in order.
+    pub statements: Box<[Statement]>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// `Sid`, where there is one that is not empty.
+    pub sid: Option<Box<str>>,
+    /// Gives or takes.
+    pub effect: Effect,
+    /// Whom it concerns; `None` outside resource policies.
+    pub principals: Option<Principals>,
+    /// What it is about.
+    pub actions: Actions,
+    /// On what; `None` in trust policies, where it is the role itself.
+    pub resources: Option<Resources>,
+    /// All of them must hold.
+    pub conditions: Box<[Condition]>,
+    /// Where it stands in the document's text, in bytes.
+    pub range: Range<usize>,
+}
+
+/// Something AWS would not have accepted, or that this program cannot judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which statement, from 0; `None` for the document.
+    pub statement: Option<usize>,
+    /// Where in the document's text, in bytes.
+    pub range: Range<usize>,
+    /// What.
+    pub message: String,
+    /// The statement could not be kept, so the document says more than was read.
+    pub lost: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statement {
+            Some(index) => write!(f, "statement {index}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// A text that is no policy document at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Not JSON.
+    #[error("not a policy document: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON, but of another shape.
+    #[error("not a policy document: {0}")]
+    Shape(String),
+}
+
+impl Document {
+    /// Parses a document's JSON text.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        if text.len() > MAX_LENGTH {
+            let message = format!("{} bytes long, at most {MAX_LENGTH} are read", text.len());
+            return Err(DocumentError::Shape(message));
+        }
+        let raw: &RawValue = serde_json::from_str(text)?;
+        if !raw.get().starts_with('{') {
+            let message = "expected a JSON object with a `Statement`".to_owned();
+            return Err(DocumentError::Shape(message));
+        }
+        let mut reader = Reader {
+            text,
+            variables: false,
+            statement: None,
+            range: 0..text.len(),
+            problems: Vec::new(),
+        };
+        let members = reader.members(raw, &["Version", "Id", "Statement"]);
+        if let Some(version) = members[0] {
+            match reader.string(version).as_deref() {
+                Some("2012-10-17") => reader.variables = true,
+                Some("2008-10-17") => {}
+                _ => reader.problem(version, "`Version` is neither 2012-10-17 nor 2008-10-17"),
+            }
+        }
+        let id = members[1].and_then(|id| reader.string(id)).map(Into::into);
+        let Some(list) = members[2] else {
+            let message = "there is no `Statement`".to_owned();
+            return Err(DocumentError::Shape(message));
+        };
+        let mut statements = Vec::new();
+        for (index, raw) in reader.list(list).into_iter().enumerate() {
+            reader.statement = Some(index);
+            reader.range = reader.range_of(raw);
+            match reader.statement(raw) {
+                Ok(statement) => statements.push(statement),
+                Err(message) => {
+                    let range = reader.range.clone();
+                    reader.problems.push(Problem {
+                        statement: Some(index),
+                        range,
+                        message,
+                        lost: true,
+                    });
+                }
+            }
+        }
+        Ok(Document {
+            id,
+            statements: statements.into(),
+            problems: reader.problems,
+        })
+    }
+
+    /// Whether a statement could not be kept.
+    pub fn lost_statements(&self) -> bool {
+        self.problems.iter().any(|problem| problem.lost)
+    }
+}
+
+/// A JSON object's members, duplicates included.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// Reads parts of a document and notes what is wrong.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    /// The version has policy variables.
+    pub(super) variables: bool,
+    statement: Option<usize>,
+    range: Range<usize>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn range_of(&self, raw: &RawValue) -> Range<usize> {
+        // A raw value is a slice of the text it was parsed from.
+        let start = raw.get().as_ptr() as usize - self.text.as_ptr() as usize;
+        start..start + raw.get().len()
+    }
+
+    pub(super) fn problem(&mut self, at: &RawValue, message: impl Into<String>) {
+        self.problems.push(Problem {
+            statement: self.statement,
+            range: self.range_of(at),
+            message: message.into(),
+            lost: false,
+        });
+    }
+
+    /// All members of an object; none, with a problem, if it is something else.
+    pub(super) fn object(&mut self, raw: &'a RawValue) -> Vec<(String, &'a RawValue)> {
+        match serde_json::from_str::<Members<'a>>(raw.get()) {
+            Ok(members) => members.0,
+            Err(_) => {
+                self.problem(raw, "expected an object");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The members called `names`. The last of several counts, as in most readers;
+    /// names that differ in case only are taken, with a problem.
+    fn members<const N: usize>(
+        &mut self,
+        raw: &'a RawValue,
+        names: &[&str; N],
+    ) -> [Option<&'a RawValue>; N] {
+        let mut found = [None; N];
+        for (name, value) in self.object(raw) {
+            let exact = names.iter().position(|known| **known == name);
+            let folded = || {
+                names
+                    .iter()
+                    .position(|known| known.eq_ignore_ascii_case(&name))
+            };
+            let Some(at) = exact.or_else(folded) else {
+                self.problem(value, format!("unknown element `{name}`"));
+                continue;
+            };
+            if exact.is_none() {
+                let message = format!("`{name}` should be spelled `{}`", names[at]);
+                self.problem(value, message);
+            }
+            if found[at].replace(value).is_some() {
+                self.problem(value, format!("`{}` is given more than once", names[at]));
+            }
+        }
+        found
+    }
+
+    /// The elements of a list, or the single value given in its place.
+    pub(super) fn list(&mut self, raw: &'a RawValue) -> Vec<&'a RawValue> {
+        if !raw.get().starts_with('[') {
+            return vec![raw];
+        }
+        serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+            self.problem(raw, "expected a list");
+            Vec::new()
+        })
+    }
+
+    /// A string.
+    pub(super) fn string(&mut self, raw: &'a RawValue) -> Option<String> {
+        let text = serde_json::from_str(raw.get()).ok();
+        if text.is_none() {
+            self.problem(raw, "expected a string");
+        }
+        text
+    }
+
+    /// A string, number or truth value as text: condition values may be any of them.
+    pub(super) fn scalar(&mut self, raw: &'a RawValue) -> Option<String> {
+        match raw.get().as_bytes().first() {
+            Some(b'"') => self.string(raw),
+            Some(b't' | b'f' | b'-' | b'0'..=b'9') => Some(raw.get().to_owned()),
+            _ => {
+                self.problem(raw, "expected a string, number or truth value");
+                None
+            }
+        }
+    }
+
+    /// One or many strings.
+    pub(super) fn strings(&mut self, raw: &'a RawValue) -> Vec<String> {
+        let list = self.list(raw);
+        list.into_iter()
+            .filter_map(|raw| self.string(raw))
+            .collect()
+    }
+
+    /// A statement, or why it cannot be judged at all.
+    fn statement(&mut self, raw: &'a RawValue) -> Result<Statement, String> {
+        if !raw.get().starts_with('{') {
+            return Err("expected an object".to_owned());
+        }
+        let [
+            sid,
+            effect,
+            action,
+            not_action,
+            resource,
+            not_resource,
+            principal,
+            not_principal,
+            condition,
+        ] = self.members(
+            raw,
+            &[
+                "Sid",
+                "Effect",
+                "Action",
+                "NotAction",
+                "Resource",
+                "NotResource",
+                "Principal",
+                "NotPrincipal",
+                "Condition",
+            ],
+        );
+        let effect = match effect.and_then(|effect| self.string(effect)).as_deref() {
+            Some("Allow") => Effect::Allow,
+            Some("Deny") => Effect::Deny,
+            _ => return Err("`Effect` is neither `Allow` nor `Deny`".to_owned()),
+        };
+        let actions = match (action, not_action) {
+            (Some(list), None) => Actions::new(false, &self.strings(list)),
+            (None, Some(list)) => Actions::new(true, &self.strings(list)),
+            (None, None) => return Err("there is no `Action` or `NotAction`".to_owned()),
+            (Some(_), Some(_)) => {
+                return Err("both `Action` and `NotAction` are given".to_owned());
+            }
+        };
+        let variables = self.variables;
+        let resources = match (resource, not_resource) {
+            (None, None) => None,
+            (Some(list), None) => Some(Resources::new(false, &self.strings(list), variables)),
+            (None, Some(list)) => Some(Resources::new(true, &self.strings(list), variables)),
+            (Some(_), Some(_)) => {
+                return Err("both `Resource` and `NotResource` are given".to_owned());
+            }
+        };
+        let principals = match (principal, not_principal) {
+            (None, None) => None,
+            (Some(list), None) => Some(Principals::read(self, false, list)),
+            (None, Some(list)) => Some(Principals::read(self, true, list)),
+            (Some(_), Some(_)) => {
+                return Err("both `Principal` and `NotPrincipal` are given".to_owned());
+            }
+        };
+        let conditions = condition.map_or_else(Vec::new, |raw| Condition::read_all(self, raw));
+        Ok(Statement {
+            sid: sid
+                .and_then(|sid| self.string(sid))
+                .filter(|sid| !sid.is_empty())
+                .map(Into::into),
+            effect,
+            principals,
+            actions,
+            resources,
+            conditions: conditions.into(),
+            range: self.range.clone(),
+        })
+    }
+}

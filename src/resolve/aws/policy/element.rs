@@ -1,0 +1,355 @@
+//! The elements of a statement that name actions, resources and principals.
+
+use serde_json::value::RawValue;
+
+use super::document::Reader;
+use super::pattern::{Pattern, Reach};
+use super::request::{Action, Principal, PrincipalKind, Request};
+use super::variables::{Style, Text};
+use crate::model::Verdict;
+
+/// `Action` or `NotAction`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actions {
+    /// The list names what is not meant.
+    pub not: bool,
+    /// The patterns as written.
+    pub source: Box<[Box<str>]>,
+    /// Patterns without wildcard, sorted, in lower case.
+    literals: Box<[Box<str>]>,
+    /// The others, sorted by service.
+    wild: Box<[WildAction]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct WildAction {
+    /// In lower case; `None` where the service has a wildcard itself, as in `*`.
+    service: Option<Box<str>>,
+    pattern: Pattern,
+}
+
+impl Actions {
+    pub(super) fn new(not: bool, source: &[String]) -> Self {
+        let (mut literals, mut wild) = (Vec::new(), Vec::new());
+        for text in source {
+            let pattern = Pattern::action(text);
+            match pattern.as_literal() {
+                Some(literal) => literals.push(literal.into()),
+                None => {
+                    let folded = text.to_ascii_lowercase();
+                    let service = folded.split_once(':').map(|(service, _)| service);
+                    let service = service.filter(|service| !service.contains(['*', '?']));
+                    wild.push(WildAction {
+                        service: service.map(Into::into),
+                        pattern,
+                    });
+                }
+            }
+        }
+        literals.sort_unstable();
+        literals.dedup();
+        wild.sort_unstable();
+        wild.dedup();
+        Actions {
+            not,
+            source: source.iter().map(|text| text.as_str().into()).collect(),
+            literals: literals.into(),
+            wild: wild.into(),
+        }
+    }
+
+    /// The services the list names, in lower case; `None` where it may be any.
+    pub(super) fn services(&self) -> Option<Vec<&str>> {
+        if self.not {
+            return None;
+        }
+        let mut services = Vec::new();
+        for wild in &self.wild {
+            services.push(wild.service.as_deref()?);
+        }
+        let prefix = |literal: &'_ Box<str>| literal.find(':').unwrap_or(literal.len());
+        services.extend(self.literals.iter().map(|text| &text[..prefix(text)]));
+        services.sort_unstable();
+        services.dedup();
+        Some(services)
+    }
+
+    /// The patterns in lower case, `NotAction` or not.
+    pub fn patterns(&self) -> impl Iterator<Item = Pattern> + '_ {
+        let literals = self.literals.iter().map(|text| Pattern::literal(text));
+        literals.chain(self.wild.iter().map(|wild| wild.pattern.clone()))
+    }
+
+    /// Whether `action` is meant.
+    pub fn include(&self, action: &Action) -> bool {
+        self.list(action) != self.not
+    }
+
+    fn list(&self, action: &Action) -> bool {
+        let folded = action.folded();
+        if self
+            .literals
+            .binary_search_by(|literal| (**literal).cmp(folded))
+            .is_ok()
+        {
+            return true;
+        }
+        let service = Some(action.service());
+        // `None` sorts before every service.
+        let any = self.wild.iter().take_while(|wild| wild.service.is_none());
+        let start = self
+            .wild
+            .partition_point(|wild| wild.service.as_deref() < service);
+        let own = self.wild[start..]
+            .iter()
+            .take_while(|wild| wild.service.as_deref() == service);
+        any.chain(own).any(|wild| wild.pattern.matches(folded))
+    }
+}
+
+/// `Resource` or `NotResource`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// The list names what is not meant.
+    pub not: bool,
+    /// The patterns.
+    pub patterns: Box<[Text]>,
+}
+
+impl Resources {
+    pub(super) fn new(not: bool, source: &[String], variables: bool) -> Self {
+        let compile = |text: &String| Text::new(text, Style::RESOURCE, variables);
+        Resources {
+            not,
+            patterns: source.iter().map(compile).collect(),
+        }
+    }
+
+    /// Whether the request's resource is meant.
+    pub fn include(&self, request: &Request<'_>) -> Verdict {
+        let mut best = Verdict::No;
+        for pattern in &self.patterns {
+            best = best.max(pattern.matches(request.resource, request));
+            if best == Verdict::Yes {
+                break;
+            }
+        }
+        if self.not { not(best) } else { best }
+    }
+}
+
+/// Yes for no, no for yes.
+pub(super) fn not(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Yes => Verdict::No,
+        Verdict::Conditional => Verdict::Conditional,
+        Verdict::No => Verdict::Yes,
+    }
+}
+
+/// `Principal` or `NotPrincipal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principals {
+    /// The list names who is not meant.
+    pub not: bool,
+    /// Who.
+    pub list: Box<[Named]>,
+}
+
+/// One entry of a `Principal` element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// `*` or `{"AWS": "*"}`.
+    Anyone,
+    /// An account, by number or by the ARN of its root. It stands for the principals
+    /// its own policies let.
+    Account(Box<str>),
+    /// A user, role, session or federated user.
+    Arn(Box<Principal>),
+    /// A service.
+    Service(Box<str>),
+    /// An identity provider.
+    Federated(Box<str>),
+    /// A canonical user id of S3.
+    Canonical(Box<str>),
+    /// The unique id of a deleted principal, or what AWS would refuse. Fits nobody.
+    Dead(Box<str>),
+}
+
+/// How a `Principal` element names a principal: it decides which of the principal's
+/// own limits still apply (IAM User Guide, "Policy evaluation logic").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Naming {
+    /// By its account: the account's own policies must allow too.
+    Account,
+    /// A session by its role: boundary and session policy still limit.
+    Role,
+    /// Itself, or as part of everyone: nothing but a deny limits.
+    Direct,
+}
+
+impl Principals {
+    /// Reads `"*"`, `{"AWS": …, "Service": …, …}` or, with a problem, a bare ARN.
+    pub(super) fn read<'a>(reader: &mut Reader<'a>, not: bool, raw: &'a RawValue) -> Self {
+        let mut list = Vec::new();
+        if raw.get().starts_with('{') {
+            for (kind, values) in reader.object(raw) {
+                for text in reader.strings(values) {
+                    list.push(match kind.to_ascii_lowercase().as_str() {
+                        "aws" => Named::aws(&text),
+                        "service" => Named::Service(text.into()),
+                        "federated" => Named::Federated(text.into()),
+                        "canonicaluser" => Named::Canonical(text.into()),
+                        _ => {
+                            reader.problem(values, format!("unknown kind of principal `{kind}`"));
+                            Named::Dead(text.into())
+                        }
+                    });
+                    if let Some(Named::Dead(text)) = list.last() {
+                        let message = format!("`{text}` fits no principal");
+                        reader.problem(values, message);
+                    }
+                }
+            }
+        } else {
+            for text in reader.strings(raw) {
+                if text != "*" {
+                    reader.problem(raw, "a principal other than `*` needs its kind");
+                }
+                list.push(Named::aws(&text));
+            }
+        }
+        Principals {
+            not,
+            list: list.into(),
+        }
+    }
+
+    /// Whether and how a statement that allows names `principal`.
+    pub fn allow(&self, principal: &Principal) -> Option<Naming> {
+        if self.not {
+            let listed = self.list.iter().any(|named| named.is_exactly(principal));
+            return (!listed).then_some(Naming::Direct);
+        }
+        self.list
+            .iter()
+            .filter_map(|named| named.names(principal))
+            .max()
+    }
+
+    /// Whether a statement that denies concerns `principal`.
+    ///
+    /// `NotPrincipal` spares a session only where both the session and its role are
+    /// listed, as the guide says of that element.
+    pub fn deny(&self, principal: &Principal) -> bool {
+        if !self.not {
+            return self
+                .list
+                .iter()
+                .any(|named| named.names(principal).is_some());
+        }
+        let listed = self.list.iter().any(|named| named.is_exactly(principal));
+        let role_listed = || {
+            principal.kind() != PrincipalKind::Session
+                || self.list.iter().any(|named| named.is_role_of(principal))
+        };
+        !(listed && role_listed())
+    }
+}
+
+impl Named {
+    fn aws(text: &str) -> Self {
+        if text == "*" {
+            return Named::Anyone;
+        }
+        match Principal::parse(text) {
+            Ok(principal) => match principal.kind() {
+                PrincipalKind::Root => Named::Account(principal.account().into()),
+                PrincipalKind::User
+                | PrincipalKind::Role
+                | PrincipalKind::Session
+                | PrincipalKind::FederatedUser => Named::Arn(Box::new(principal)),
+                _ => Named::Dead(text.into()),
+            },
+            Err(_) => Named::Dead(text.into()),
+        }
+    }
+
+    /// The entry as a policy would write it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Named::Anyone => "*",
+            Named::Arn(principal) => principal.as_str(),
+            Named::Account(text)
+            | Named::Service(text)
+            | Named::Federated(text)
+            | Named::Canonical(text)
+            | Named::Dead(text) => text,
+        }
+    }
+
+    fn names(&self, principal: &Principal) -> Option<Naming> {
+        match self {
+            Named::Anyone => Some(Naming::Direct),
+            Named::Account(account) => (principal.has_identity_policies()
+                && **account == *principal.account())
+            .then_some(match principal.kind() {
+                PrincipalKind::Root => Naming::Direct,
+                _ => Naming::Account,
+            }),
+            _ if self.is_exactly(principal) => Some(match principal.kind() {
+                PrincipalKind::Role => Naming::Role,
+                _ => Naming::Direct,
+            }),
+            _ if self.is_role_of(principal) => Some(Naming::Role),
+            _ => None,
+        }
+    }
+
+    fn is_exactly(&self, principal: &Principal) -> bool {
+        use PrincipalKind as Kind;
+        match self {
+            Named::Anyone => true,
+            Named::Account(account) => {
+                principal.kind() == Kind::Root && **account == *principal.account()
+            }
+            Named::Arn(named) => {
+                named.kind() == principal.kind() && named.as_str() == principal.as_str()
+            }
+            Named::Service(name) => {
+                principal.kind() == Kind::Service && **name == *principal.name()
+            }
+            Named::Federated(name) => {
+                principal.kind() == Kind::Federated
+                    && (**name == *principal.as_str()
+                        || provider(name) == provider(principal.as_str()))
+            }
+            Named::Canonical(_) | Named::Dead(_) => false,
+        }
+    }
+
+    /// Whether this is the role a session is of. A session's ARN lacks the role's
+    /// path, but role names are unique within an account.
+    fn is_role_of(&self, principal: &Principal) -> bool {
+        let Named::Arn(named) = self else {
+            return false;
+        };
+        principal.kind() == PrincipalKind::Session
+            && named.kind() == PrincipalKind::Role
+            && named.account() == principal.account()
+            && named.name() == principal.name()
+    }
+}
+
+/// Host and path of an OIDC provider, by ARN or by name.
+fn provider(text: &str) -> &str {
+    match text.split_once(":oidc-provider/") {
+        Some((_, host)) => host,
+        None => text,
+    }
+}
+
+/// Compiles a resource pattern that has no variables.
+pub fn resource_pattern(text: &str) -> Pattern {
+    Pattern::new(text, Reach::Resource)
+}

@@ -1,0 +1,219 @@
+//! Policy variables: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`, and the
+//! escapes `${*}`, `${?}` and `${$}`.
+//!
+//! IAM User Guide, "IAM policy elements: Variables and tags". Variables exist from
+//! policy version 2012-10-17 on; in older documents the text stands for itself. A
+//! value put in for a variable is taken literally, wildcards included; a variable
+//! without value and default leaves the text without anything it could match.
+
+use super::pattern::{ANY, ONE, Pattern, Reach};
+use super::request::{Found, Request};
+use crate::model::Verdict;
+
+/// How the text of a policy is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Style {
+    /// `*` and `?` are wildcards.
+    pub wildcards: bool,
+    /// ASCII case does not matter.
+    pub fold_case: bool,
+    /// How far wildcards reach.
+    pub reach: Reach,
+}
+
+impl Style {
+    /// The text itself.
+    pub const EXACT: Style = Style {
+        wildcards: false,
+        fold_case: false,
+        reach: Reach::Text,
+    };
+    /// The text itself, whatever its case.
+    pub const IGNORE_CASE: Style = Style {
+        fold_case: true,
+        ..Style::EXACT
+    };
+    /// With wildcards that reach everywhere.
+    pub const LIKE: Style = Style {
+        wildcards: true,
+        ..Style::EXACT
+    };
+    /// A `Resource` element.
+    pub const RESOURCE: Style = Style {
+        reach: Reach::Resource,
+        ..Style::LIKE
+    };
+    /// A value of an ARN condition operator.
+    pub const ARN: Style = Style {
+        reach: Reach::Arn,
+        ..Style::LIKE
+    };
+}
+
+/// A pattern that may have variables in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Text {
+    /// The pattern; with `*` for every variable, so nothing beyond it can match.
+    widest: Pattern,
+    style: Style,
+    /// Empty where there is no variable.
+    parts: Box<[Part]>,
+    source: Box<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    /// Literal bytes and wildcards.
+    Tokens(Box<[u8]>),
+    /// `key` in lower case.
+    Variable {
+        key: Box<str>,
+        default: Option<Box<str>>,
+    },
+}
+
+impl Text {
+    /// Compiles `source`; `variables` says whether the document's version has them.
+    pub fn new(source: &str, style: Style, variables: bool) -> Self {
+        let mut parts = Vec::new();
+        let mut tokens = Vec::new();
+        let mut rest = source;
+        while let Some(start) = rest.find("${").filter(|_| variables) {
+            let Some(length) = rest[start..].find('}') else {
+                break;
+            };
+            style.push_source(&mut tokens, &rest[..start]);
+            let inner = &rest[start + 2..start + length];
+            match inner {
+                "*" | "?" | "$" => tokens.extend_from_slice(inner.as_bytes()),
+                _ => {
+                    parts.push(Part::Tokens(std::mem::take(&mut tokens).into()));
+                    parts.push(variable(inner));
+                }
+            }
+            rest = &rest[start + length + 1..];
+        }
+        style.push_source(&mut tokens, rest);
+        let widest = if parts.is_empty() {
+            tokens
+        } else {
+            parts.push(Part::Tokens(tokens.into()));
+            let mut widest = Vec::new();
+            for part in &parts {
+                match part {
+                    Part::Tokens(tokens) => widest.extend_from_slice(tokens),
+                    Part::Variable { .. } => widest.push(ANY),
+                }
+            }
+            widest
+        };
+        Text {
+            // A variable's value may hold colons, so its `*` reaches everywhere.
+            widest: match parts.is_empty() {
+                true => Pattern::from_tokens(widest, style.reach),
+                false => Pattern::from_tokens(widest, Reach::Text),
+            },
+            style,
+            parts: parts.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The text as the policy has it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether variables occur.
+    pub fn has_variables(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// The pattern, with `*` for every variable.
+    pub fn widest(&self) -> &Pattern {
+        &self.widest
+    }
+
+    /// Whether `value` matches. Conditional where a variable's value is not known.
+    pub fn matches(&self, value: &str, request: &Request<'_>) -> Verdict {
+        if self.style.fold_case {
+            self.matches_folded(&value.to_ascii_lowercase(), request)
+        } else {
+            self.matches_folded(value, request)
+        }
+    }
+
+    fn matches_folded(&self, value: &str, request: &Request<'_>) -> Verdict {
+        if !self.widest.matches(value) {
+            return Verdict::No;
+        }
+        if self.parts.is_empty() {
+            return Verdict::Yes;
+        }
+        let mut certain = true;
+        let mut tokens = Vec::with_capacity(self.source.len() + 16);
+        for part in &self.parts {
+            match part {
+                Part::Tokens(own) => tokens.extend_from_slice(own),
+                Part::Variable { key, default } => match request.find(key) {
+                    Found::One(value) => self.style.push_literal(&mut tokens, value),
+                    Found::Many([value]) => self.style.push_literal(&mut tokens, value),
+                    // The guide allows only single-valued keys as variables.
+                    Found::Many([_, _, ..]) => return Verdict::No,
+                    Found::Many([]) | Found::Missing => match default {
+                        Some(value) => self.style.push_literal(&mut tokens, value),
+                        None => return Verdict::No,
+                    },
+                    Found::Unknown => {
+                        certain = false;
+                        tokens.push(ANY);
+                    }
+                },
+            }
+        }
+        let reach = if certain {
+            self.style.reach
+        } else {
+            Reach::Text
+        };
+        match (Pattern::from_tokens(tokens, reach).matches(value), certain) {
+            (true, true) => Verdict::Yes,
+            (true, false) => Verdict::Conditional,
+            (false, _) => Verdict::No,
+        }
+    }
+}
+
+impl Style {
+    fn push_source(self, tokens: &mut Vec<u8>, text: &str) {
+        tokens.extend(text.bytes().map(|byte| match byte {
+            b'*' if self.wildcards => ANY,
+            b'?' if self.wildcards => ONE,
+            other if self.fold_case => other.to_ascii_lowercase(),
+            other => other,
+        }));
+    }
+
+    fn push_literal(self, tokens: &mut Vec<u8>, text: &str) {
+        tokens.extend(text.bytes().map(|byte| match byte {
+            other if self.fold_case => other.to_ascii_lowercase(),
+            other => other,
+        }));
+    }
+}
+
+/// Reads what stands between `${` and `}`.
+fn variable(inner: &str) -> Part {
+    let (key, default) = match inner.split_once(',') {
+        Some((key, default)) => (key, Some(default.trim())),
+        None => (inner, None),
+    };
+    let unquote = |text: &str| -> Box<str> {
+        let inner = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\''));
+        inner.unwrap_or(text).into()
+    };
+    Part::Variable {
+        key: key.trim().to_ascii_lowercase().into(),
+        default: default.map(unquote),
+    }
+}
