@@ -75,38 +75,39 @@ impl Evidence {
 }
 
 /// Turns byte offsets of one text into lines and columns.
+///
+/// Exports are often one single line of many megabytes, so counting from the start
+/// of the line would be quadratic: the index remembers the position of every 256th
+/// byte and counts from there.
 #[derive(Clone, Debug)]
 pub struct LineIndex {
-    /// Byte offset at which each line starts.
-    starts: Vec<u32>,
+    /// Line and column, from 1, of the byte at each multiple of [`BLOCK`].
+    checkpoints: Vec<(u32, u32)>,
 }
 
+/// Bytes between two checkpoints of a [`LineIndex`].
+const BLOCK: usize = 256;
+
 impl LineIndex {
-    /// Indexes `text`. Files are limited to 4 GiB elsewhere; offsets past that saturate.
+    /// Indexes `text`.
     pub fn new(text: &[u8]) -> Self {
-        let mut starts = vec![0];
-        starts.extend(
-            text.iter()
-                .enumerate()
-                .filter(|&(_, &byte)| byte == b'\n')
-                .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-        );
-        LineIndex { starts }
+        let mut at = (1, 1);
+        let mut checkpoints = Vec::with_capacity(text.len() / BLOCK + 1);
+        checkpoints.push(at);
+        for block in text.chunks_exact(BLOCK) {
+            at = advance(at, block);
+            checkpoints.push(at);
+        }
+        LineIndex { checkpoints }
     }
 
     /// Line and column, both from 1, of the byte at `offset` of `text` (the text
     /// this index was made from). An offset past the end gives the end.
     pub fn position(&self, text: &[u8], offset: usize) -> (u32, u32) {
         let offset = offset.min(text.len());
-        let key = u32::try_from(offset).unwrap_or(u32::MAX);
-        let line = self.starts.partition_point(|&start| start <= key);
-        let start = self.starts[line.saturating_sub(1)] as usize;
-        // A byte that continues a UTF-8 sequence (0b10xx_xxxx) is no new character.
-        let column = text[start.min(offset)..offset]
-            .iter()
-            .filter(|&&byte| byte & 0xC0 != 0x80)
-            .count();
-        (line as u32, column as u32 + 1)
+        let block = (offset / BLOCK).min(self.checkpoints.len() - 1);
+        let start = (block * BLOCK).min(offset);
+        advance(self.checkpoints[block], &text[start..offset])
     }
 
     /// The location of `range` (byte offsets) in `text`, which stands in `file`.
@@ -123,9 +124,34 @@ impl LineIndex {
     }
 }
 
+/// The position after `bytes`, which start at `line` and `column`.
+fn advance((mut line, mut column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    for &byte in bytes {
+        if byte == b'\n' {
+            line = line.saturating_add(1);
+            column = 1;
+        } else if byte & 0xC0 != 0x80 {
+            // A byte that continues a UTF-8 sequence (0b10xx_xxxx) is no new character.
+            column = column.saturating_add(1);
+        }
+    }
+    (line, column)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_do_not_depend_on_blocks() {
+        let text = "aé\n".repeat(200) + &"x".repeat(1_000);
+        let index = LineIndex::new(text.as_bytes());
+        let mut expected = (1, 1);
+        for (at, byte) in text.bytes().enumerate() {
+            assert_eq!(index.position(text.as_bytes(), at), expected);
+            expected = advance(expected, &[byte]);
+        }
+    }
 
     #[test]
     fn positions_count_characters_from_one() {

@@ -1,4 +1,20 @@
-//! Facts from the documents of kubernetes.
+//! Facts from Kubernetes objects.
+
+mod aggregate;
+mod cloud;
+mod credentials;
+mod document;
+mod evaluate;
+mod impersonate;
+mod jit;
+mod objects;
+mod rbac;
+mod simulate;
+mod subject;
+mod workload;
+
+pub use objects::{Objects, ObjectsError};
+pub use simulate::simulate;
 
 use super::Context;
 use crate::model::{AttributeDecl, Inventory};
