@@ -1,3 +1,4 @@
 //! All integration tests, in one program so that there is one link.
 #![cfg(test)]
+mod kubernetes_simulate;
 mod vault_acl;
