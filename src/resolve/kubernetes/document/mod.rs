@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(place("a:\n  b: 1\n", &["a", "b"]), (2, 6));
         assert_eq!(
             place("# é comment\na: {é: 0, b: [1]}\n", &["a", "b"]),
-            (2, 15)
+            (2, 14)
         );
         assert_eq!(place("\u{feff}a: 1\n", &["a"]).0, 1);
     }
