@@ -224,7 +224,7 @@ fn read(path: &Path, size: u64) -> Result<Arc<[u8]>, LoadError> {
 
 /// Regular files below `root` in a fixed order. Hidden directories and links are
 /// passed over: neither holds input, and a link could lead anywhere.
-fn files_below(root: &Path) -> Result<Vec<PathBuf>, LoadError> {
+pub(super) fn files_below(root: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let mut found = Vec::new();
     let mut waiting = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = waiting.pop() {

@@ -9,6 +9,7 @@ mod aws;
 pub mod github;
 mod kubernetes;
 mod load;
+mod resume;
 mod store;
 mod vault;
 

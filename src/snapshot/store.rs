@@ -70,8 +70,8 @@ pub enum StoreError {
 /// Collectors run concurrently; documents are sorted when the snapshot is taken out.
 #[derive(Debug)]
 pub struct Store {
-    root: Option<PathBuf>,
-    taken: Timestamp,
+    pub(super) root: Option<PathBuf>,
+    pub(super) taken: Timestamp,
     state: Mutex<State>,
 }
 
@@ -110,12 +110,7 @@ impl Store {
     /// # Errors
     /// If `path` is absolute or climbs, or if the file cannot be written.
     pub fn put(&self, path: &str, text: impl Into<Arc<[u8]>>) -> Result<(), StoreError> {
-        let climbs = path
-            .split('/')
-            .any(|part| part.is_empty() || part == "." || part == ".." || part.contains('\\'));
-        if climbs {
-            return Err(StoreError::Name(path.to_owned()));
-        }
+        check_name(path)?;
         let text = text.into();
         if let Some(root) = &self.root {
             write_beside(&root.join(path), &text)?;
@@ -157,12 +152,28 @@ impl Store {
         Ok(assemble(&manifest, documents, self.root.as_deref()))
     }
 
+    /// Adds a document that lies in the store's directory already.
+    pub(super) fn keep(&self, path: String, text: Arc<[u8]>) {
+        self.lock().documents.push((path, text));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // The state is pushed to, never left half-changed.
         self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// Refuses names that would leave the snapshot's directory.
+pub(super) fn check_name(path: &str) -> Result<(), StoreError> {
+    let climbs = path
+        .split('/')
+        .any(|part| part.is_empty() || part == "." || part == ".." || part.contains('\\'));
+    if climbs {
+        return Err(StoreError::Name(path.to_owned()));
+    }
+    Ok(())
 }
 
 /// Joins documents with the sources they belong to.
@@ -212,7 +223,7 @@ pub(super) fn display(path: &Path) -> String {
 }
 
 /// Writes a file so that it is there whole or not at all.
-fn write_beside(path: &Path, text: &[u8]) -> Result<(), StoreError> {
+pub(super) fn write_beside(path: &Path, text: &[u8]) -> Result<(), StoreError> {
     let fail = |source| StoreError::Write {
         path: path.to_owned(),
         source,
