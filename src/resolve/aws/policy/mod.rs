@@ -11,6 +11,7 @@ mod document;
 mod element;
 mod evaluate;
 mod pattern;
+mod query;
 mod request;
 mod variables;
 mod walk;
@@ -23,5 +24,6 @@ pub use evaluate::{
     evaluate, evaluate_identity,
 };
 pub use pattern::{Pattern, Reach};
+pub use query::{AdminTest, Grant, Question, Target, may, resource_of};
 pub use request::{Action, Context, Found, Principal, PrincipalKind, Request, account_of};
 pub use variables::{Style, Text};

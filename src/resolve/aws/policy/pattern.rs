@@ -176,6 +176,22 @@ impl Pattern {
         })
     }
 
+    /// As [`Pattern::intersection`], but with the parts of both ARNs in their places
+    /// where that is possible, so that what is found looks like an ARN of the account
+    /// and not like `arn:aws:iam::1:role/a:role/b`.
+    pub fn arn_intersection(&self, other: &Pattern) -> Option<Pattern> {
+        self.part_by_part()
+            .intersection(&other.part_by_part())
+            .or_else(|| self.intersection(other))
+    }
+
+    /// The pattern as the ARN operators would read it, if it has all parts of an ARN.
+    fn part_by_part(&self) -> Pattern {
+        let colons = self.tokens.iter().filter(|token| **token == b':').count();
+        let reach = if colons < 5 { Reach::Text } else { Reach::Arn };
+        Pattern::from_tokens(self.tokens.to_vec(), reach)
+    }
+
     /// A text it matches, with `fill` for every `*` and `x` for every `?`. A fill with
     /// a colon is shortened to what stands before it where the wildcard stops there.
     pub fn sample(&self, fill: &str) -> String {

@@ -150,21 +150,35 @@ impl Text {
         if self.parts.is_empty() {
             return Verdict::Yes;
         }
+        match self.resolve(request) {
+            None => Verdict::No,
+            Some((pattern, _)) if !pattern.matches(value) => Verdict::No,
+            Some((_, true)) => Verdict::Yes,
+            Some((_, false)) => Verdict::Conditional,
+        }
+    }
+
+    /// The pattern for `request`, with `*` for values that are not known, and whether
+    /// all were known. `None` where a variable has no value, so that nothing matches.
+    pub fn resolve(&self, request: &Request<'_>) -> Option<(Pattern, bool)> {
+        if self.parts.is_empty() {
+            return Some((self.widest.clone(), true));
+        }
         let mut certain = true;
         let mut tokens = Vec::with_capacity(self.source.len() + 16);
         for part in &self.parts {
             match part {
                 Part::Tokens(own) => tokens.extend_from_slice(own),
-                Part::Variable { key, default } => match request.find(key) {
-                    Found::One(value) => self.style.push_literal(&mut tokens, value),
-                    Found::Many([value]) => self.style.push_literal(&mut tokens, value),
+                Part::Variable { key, default } => match (request.find(key), default) {
+                    (Found::One(value), _) => self.style.push_literal(&mut tokens, value),
+                    (Found::Many([value]), _) => self.style.push_literal(&mut tokens, value),
                     // The guide allows only single-valued keys as variables.
-                    Found::Many([_, _, ..]) => return Verdict::No,
-                    Found::Many([]) | Found::Missing => match default {
-                        Some(value) => self.style.push_literal(&mut tokens, value),
-                        None => return Verdict::No,
-                    },
-                    Found::Unknown => {
+                    (Found::Many([_, _, ..]), _) => return None,
+                    (Found::Many([]) | Found::Missing, Some(value)) => {
+                        self.style.push_literal(&mut tokens, value);
+                    }
+                    (Found::Many([]) | Found::Missing, None) => return None,
+                    (Found::Unknown, _) => {
                         certain = false;
                         tokens.push(ANY);
                     }
@@ -176,11 +190,7 @@ impl Text {
         } else {
             Reach::Text
         };
-        match (Pattern::from_tokens(tokens, reach).matches(value), certain) {
-            (true, true) => Verdict::Yes,
-            (true, false) => Verdict::Conditional,
-            (false, _) => Verdict::No,
-        }
+        Some((Pattern::from_tokens(tokens, reach), certain))
     }
 }
 
