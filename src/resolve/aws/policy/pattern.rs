@@ -176,13 +176,11 @@ impl Pattern {
         })
     }
 
-    /// As [`Pattern::intersection`], but with the parts of both ARNs in their places
-    /// where that is possible, so that what is found looks like an ARN of the account
-    /// and not like `arn:aws:iam::1:role/a:role/b`.
+    /// As [`Pattern::intersection`], but where a pattern has all parts of an ARN each
+    /// wildcard keeps to its part: no real resource is `arn:aws:iam::1:role/a:role/b`,
+    /// though the two patterns of its halves let it through.
     pub fn arn_intersection(&self, other: &Pattern) -> Option<Pattern> {
-        self.part_by_part()
-            .intersection(&other.part_by_part())
-            .or_else(|| self.intersection(other))
+        self.part_by_part().intersection(&other.part_by_part())
     }
 
     /// The pattern as the ARN operators would read it, if it has all parts of an ARN.
