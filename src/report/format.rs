@@ -10,9 +10,36 @@ pub enum Format {
     Table,
     /// For programs: the schema is in `docs/report-schema.json`.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif(Profile),
 }
 
-const NAMES: &[(&str, Format)] = &[("table", Format::Table), ("json", Format::Json)];
+/// Who reads a SARIF file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// Everything SARIF can say.
+    #[default]
+    Full,
+    /// GitHub code scanning: it shows suppressed and unchanged results as open
+    /// alerts, rejects files past its limits and wants a place for every result.
+    Github,
+    /// GitLab, which drops results without place or rule.
+    Gitlab,
+    /// DefectDojo, which imports absent results as active.
+    Defectdojo,
+}
+
+const NAMES: &[(&str, Format)] = &[
+    ("table", Format::Table),
+    ("json", Format::Json),
+    ("sarif", Format::Sarif(Profile::Full)),
+    ("sarif:github", Format::Sarif(Profile::Github)),
+    ("sarif:gitlab", Format::Sarif(Profile::Gitlab)),
+    ("sarif:defectdojo", Format::Sarif(Profile::Defectdojo)),
+];
+
+/// Other ways to say the same.
+const ALIASES: &[(&str, &str)] = &[("sarif:full", "sarif")];
 
 impl Format {
     /// Every format and profile.
@@ -23,7 +50,12 @@ impl Format {
     /// The format a file name suggests, by its ending.
     pub fn of_file(name: &str) -> Option<Format> {
         let name = name.to_ascii_lowercase();
-        let by_ending = [(".json", Format::Json), (".txt", Format::Table)];
+        let by_ending = [
+            (".sarif", Format::Sarif(Profile::Full)),
+            (".sarif.json", Format::Sarif(Profile::Full)),
+            (".json", Format::Json),
+            (".txt", Format::Table),
+        ];
         by_ending
             .into_iter()
             .find(|(ending, _)| name.ends_with(ending))
@@ -45,9 +77,13 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = ALIASES
+            .iter()
+            .find(|(alias, _)| *alias == text)
+            .map_or(text, |(_, name)| name);
         NAMES
             .iter()
-            .find(|(known, _)| *known == text)
+            .find(|(known, _)| *known == name)
             .map(|&(_, format)| format)
             .ok_or_else(|| {
                 let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
@@ -68,13 +104,18 @@ mod tests {
         for format in Format::all() {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        let error = "yaml".parse::<Format>().unwrap_err();
-        assert!(error.contains("table"), "{error}");
+        assert_eq!("sarif:full".parse(), Ok(Format::Sarif(Profile::Full)));
+        let error = "sarif:gitea".parse::<Format>().unwrap_err();
+        assert!(error.contains("sarif:github"), "{error}");
     }
 
     #[test]
     fn endings_suggest_formats() {
         assert_eq!(Format::of_file("a/b.JSON"), Some(Format::Json));
+        assert_eq!(
+            Format::of_file("x.sarif.json"),
+            Some(Format::Sarif(Profile::Full))
+        );
         assert_eq!(Format::of_file("x.bin"), None);
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::outcome::days_left;
 use super::{Changes, ExceptionNote, Outcome, Summary, TOOL, Timeline, VERSION, safe_json};
 use crate::model::{
-    Activation, Coverage, EntitlementId, Evidence, Finding, Location, Reference, RuleCard,
+    Activation, Coverage, EntitlementId, Evidence, FactKey, Finding, Location, Reference, RuleCard,
     Severity, Step, Subject, Suppression, Sym, System, Tier,
 };
 
@@ -61,6 +61,7 @@ struct Found<'a> {
     evidence: &'a [Evidence],
     steps: &'a [Step],
     location: Option<&'a Location>,
+    fact: FactKey,
     entitlement: Option<EntitlementId>,
     drift: Option<Sym>,
     fix: &'a str,
@@ -104,6 +105,7 @@ impl<'a> Found<'a> {
             evidence: &finding.evidence,
             steps: &finding.steps,
             location: finding.location.as_ref(),
+            fact: finding.fact,
             entitlement: finding.entitlement,
             drift: finding.drift,
             fix: &finding.fix,

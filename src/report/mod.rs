@@ -10,6 +10,7 @@ mod format;
 mod json;
 mod outcome;
 pub mod safe_json;
+mod sarif;
 mod summary;
 mod table;
 pub mod text;
@@ -17,7 +18,7 @@ mod write;
 
 use thiserror::Error;
 
-pub use format::Format;
+pub use format::{Format, Profile};
 pub use outcome::{
     Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, Weight,
     days_left,
@@ -90,5 +91,6 @@ pub fn render(
     match format {
         Format::Table => Ok(table::render(outcome, options).into_bytes()),
         Format::Json => json::render(outcome).map_err(failed),
+        Format::Sarif(profile) => sarif::render(outcome, profile, options).map_err(failed),
     }
 }

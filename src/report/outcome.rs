@@ -225,7 +225,7 @@ impl Outcome {
         }
         self.exceptions.sort_by_key(|note| note.id);
         self.timelines
-            .sort_by(|a, b| (a.system, a.tenant, a.grant).cmp(&(b.system, b.tenant, b.grant)));
+            .sort_by_key(|line| (line.system, line.tenant, line.grant));
     }
 
     /// What could not be seen although a verdict depends on it.

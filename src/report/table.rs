@@ -13,14 +13,14 @@ use rustc_hash::FxHashMap;
 use super::outcome::coverage_word;
 use super::text::{count, shorten, shorten_middle, visible, wrap};
 use super::{ExceptionState, Outcome, RenderOptions, Summary, VERSION, Weight};
-use crate::model::{Coverage, Finding, Identity, Location, Severity, Sym, System};
+use crate::model::{Coverage, Finding, Gate, Identity, Severity, Sym, System};
 
 /// From this width on, what to do stands beside what is wrong.
 const WIDE: usize = 110;
 /// Narrower terminals get this width and break lines themselves.
 const NARROWEST: usize = 40;
 /// Columns for severity and rule.
-const LABEL: u16 = 11;
+const LABEL: usize = 11;
 /// A name longer than this is cut in its middle; the JSON report has all of it.
 const LONGEST_NAME: usize = 240;
 /// A text longer than this is cut.
@@ -139,25 +139,37 @@ impl Page<'_> {
         } else {
             table.force_no_tty();
         }
-        for finding in findings {
+        for (at, finding) in findings.iter().enumerate() {
+            if at > 0 {
+                table.add_row([""]);
+            }
             table.add_row(self.row(finding));
         }
-        let label = ColumnConstraint::Absolute(Width::Fixed(LABEL));
-        if self.width >= WIDE {
-            let rest = self.width.saturating_sub(usize::from(LABEL));
-            let fixed = |columns: usize| {
-                let columns = u16::try_from(columns).unwrap_or(u16::MAX);
-                ColumnConstraint::Absolute(Width::Fixed(columns))
-            };
-            table.set_constraints([label, fixed(rest - rest / 2), fixed(rest / 2)]);
+        let fixed = |columns: usize| {
+            ColumnConstraint::Absolute(Width::Fixed(u16::try_from(columns).unwrap_or(u16::MAX)))
+        };
+        let (what, todo) = self.columns();
+        if todo > 0 {
+            table.set_constraints([fixed(LABEL), fixed(what), fixed(todo)]);
         } else {
-            table.set_constraints([label]);
+            table.set_constraints([fixed(LABEL), fixed(what)]);
         }
         for line in table.lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
         out.push('\n');
+    }
+
+    /// Widths of the columns beside the label, padding included: what is wrong, and
+    /// what to do where that has a column of its own.
+    fn columns(&self) -> (usize, usize) {
+        let rest = self.width - LABEL;
+        if self.width >= WIDE {
+            (rest - rest / 2, rest / 2)
+        } else {
+            (rest, 0)
+        }
     }
 
     fn row(&self, finding: &Finding) -> Vec<Cell> {
@@ -168,52 +180,49 @@ impl Page<'_> {
                 .fg(color_of(finding.severity))
                 .add_attribute(Attribute::Bold);
         }
-        let mut what = vec![lines_of(&finding.message)];
+        let (what, todo) = self.columns();
+        let mut left = Lines::new(what);
+        left.add("", &finding.message);
         if let Some(drift) = finding.drift {
             let gates = if self.outcome.is_gated(finding) {
                 ", gates"
             } else {
                 ""
             };
-            what.push(format!("now  {}{gates}", visible(&drift.replace('-', " "))));
+            left.add("now", &format!("{}{gates}", drift.replace('-', " ")));
         }
-        if let Some(why) = self.why.get(&finding.rule).filter(|why| !why.is_empty()) {
-            what.push(format!("why  {}", lines_of(why)));
+        if let Some(why) = self.why.get(&finding.rule) {
+            left.add("why", why);
         }
         for (at, step) in finding.steps.iter().enumerate() {
-            what.push(format!(
-                "{:>3}  {} → {} → {}{}",
-                at + 1,
-                visible(&step.from),
-                visible(&step.action),
-                visible(&step.to),
-                match step.gate {
-                    crate::model::Gate::None => "",
-                    crate::model::Gate::Proved => " (gated)",
-                    crate::model::Gate::Unproved => " (gate unproved)",
-                    crate::model::Gate::Unknown => " (gate not seen)",
-                }
-            ));
+            let gate = match step.gate {
+                Gate::None => "",
+                Gate::Proved => " (gated)",
+                Gate::Unproved => " (gate unproved)",
+                Gate::Unknown => " (gate not seen)",
+            };
+            left.add(
+                &format!("{:>3}", at + 1),
+                &format!("{} → {} → {}{gate}", step.from, step.action, step.to),
+            );
         }
-        let mut todo = Vec::new();
-        if !finding.fix.is_empty() {
-            todo.push(format!("fix  {}", lines_of(&finding.fix)));
-        }
-        if let Some(place) = &finding.location {
-            todo.push(format!("at   {}", place_of(place)));
-        }
-        if self.width >= WIDE {
-            // An empty line keeps findings apart.
-            what.push(String::new());
-            vec![
-                label,
-                Cell::new(what.join("\n")),
-                Cell::new(todo.join("\n")),
-            ]
+        let mut right = if todo > 0 {
+            Lines::new(todo)
         } else {
-            what.extend(todo);
-            what.push(String::new());
-            vec![label, Cell::new(what.join("\n"))]
+            Lines::new(what)
+        };
+        right.add("fix", &finding.fix);
+        if let Some(place) = &finding.location {
+            right.add(
+                "at",
+                &format!("{}:{}:{}", place.file, place.line, place.column),
+            );
+        }
+        if todo > 0 {
+            vec![label, Cell::new(left.text()), Cell::new(right.text())]
+        } else {
+            left.lines.append(&mut right.lines);
+            vec![label, Cell::new(left.text())]
         }
     }
 
@@ -366,16 +375,37 @@ fn color_of(severity: Severity) -> Color {
     }
 }
 
-/// `file:line:column`.
-fn place_of(place: &Location) -> String {
-    format!("{}:{}:{}", visible(&place.file), place.line, place.column)
+/// The lines of a cell, broken by us so that what continues a part stands under it.
+struct Lines {
+    width: usize,
+    lines: Vec<String>,
 }
 
-/// A rule's text may have lines of its own; each is made safe, later ones are set in.
-fn lines_of(text: &str) -> String {
-    let lines: Vec<String> = shorten(text.trim_end(), LONGEST_TEXT)
-        .lines()
-        .map(|line| visible(line).into_owned())
-        .collect();
-    lines.join("\n     ")
+impl Lines {
+    /// For a column of `width`, padding included.
+    fn new(width: usize) -> Self {
+        Lines {
+            width: width.saturating_sub(2),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Adds `text` behind a label. Lines of its own stay lines; each is made safe.
+    fn add(&mut self, label: &str, text: &str) {
+        let indent = if label.is_empty() { 0 } else { 5 };
+        let text = shorten(text.trim(), LONGEST_TEXT);
+        for (at, line) in text.lines().enumerate() {
+            for (part, line) in wrap(&visible(line), self.width.saturating_sub(indent))
+                .into_iter()
+                .enumerate()
+            {
+                let label = if (at, part) == (0, 0) { label } else { "" };
+                self.lines.push(format!("{label:indent$}{line}"));
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines.join("\n")
+    }
 }

@@ -1,4 +1,5 @@
 //! All integration tests, in one program so that there is one link.
 #![cfg(test)]
 mod kubernetes_simulate;
+mod reports;
 mod vault_acl;

@@ -1,0 +1,6 @@
+//! Every report, over hand-made outcomes.
+
+mod sample;
+mod sarif;
+mod table;
+mod tools;
