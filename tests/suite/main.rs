@@ -1,5 +1,6 @@
 //! All integration tests, in one program so that there is one link.
 #![cfg(test)]
+mod aws_simulate;
 mod kubernetes_simulate;
 mod reports;
 mod vault_acl;
