@@ -10,9 +10,11 @@ pub mod condition;
 mod document;
 mod element;
 mod evaluate;
+mod oidc;
 mod pattern;
 mod query;
 mod request;
+mod trust;
 mod variables;
 mod walk;
 
@@ -23,7 +25,9 @@ pub use evaluate::{
     Decision, PolicyKind, PolicySets, ResourcePolicy, StatementRef, decide, decide_identity,
     evaluate, evaluate_identity,
 };
+pub use oidc::{Outsider, Witness, oidc_witnesses};
 pub use pattern::{Pattern, Reach};
 pub use query::{AdminTest, Grant, Question, Target, may, resource_of};
 pub use request::{Action, Context, Found, Principal, PrincipalKind, Request, account_of};
+pub use trust::{TRUST_ACTIONS, Trustee, admits, trustees};
 pub use variables::{Style, Text};
