@@ -1,0 +1,333 @@
+//! From a rule that holds for a fact to what is reported.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::judge::Court;
+use super::message::for_people;
+use super::rule::Rule;
+use super::value::{Object, Scope};
+use crate::model::{
+    Activation, ClaimTest, Credential, Entitlement, EntitlementId, Evidence, Finding, Identity,
+    Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
+};
+
+/// Most pieces of evidence shown for one finding.
+const MAX_EVIDENCE: usize = 8;
+
+/// The entitlements of each identity, to show what an identity's tier rests on.
+pub(super) struct Holdings {
+    /// Indexes of entitlements, grouped by holder.
+    order: Vec<u32>,
+    /// For each identity where its group starts; one more than there are identities.
+    starts: Vec<u32>,
+}
+
+impl Holdings {
+    pub fn new(inventory: &Inventory) -> Self {
+        let mut starts = vec![0u32; inventory.identities.len() + 1];
+        for fact in &inventory.entitlements {
+            starts[fact.identity.0 as usize + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0; inventory.entitlements.len()];
+        for (at, fact) in (0u32..).zip(&inventory.entitlements) {
+            let slot = &mut next[fact.identity.0 as usize];
+            order[*slot as usize] = at;
+            *slot += 1;
+        }
+        Holdings { order, starts }
+    }
+
+    fn of<'f>(&self, inventory: &'f Inventory, at: usize) -> impl Iterator<Item = &'f Entitlement> {
+        let range = match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(&start), Some(&end)) => start as usize..end as usize,
+            _ => 0..0,
+        };
+        self.order[range]
+            .iter()
+            .map(|&at| &inventory.entitlements[at as usize])
+    }
+}
+
+/// What differs between kinds of facts.
+struct Facts {
+    system: System,
+    tenant: Sym,
+    subject: Subject,
+    tier: Tier,
+    activation: Option<Activation>,
+    evidence: Vec<Evidence>,
+    steps: Vec<Step>,
+    location: Option<Location>,
+    entitlement: Option<EntitlementId>,
+    /// What, besides the rule, makes the finding this one and no other.
+    key: Vec<String>,
+}
+
+/// The finding of `rule` about `fact`, which stands at `at` in its table.
+pub(super) fn of<'f>(
+    rule: &'f Rule,
+    fact: Object<'f>,
+    at: usize,
+    scope: &Scope<'f>,
+    court: &Court<'f>,
+    holdings: &Holdings,
+) -> Option<Finding> {
+    let facts = match fact {
+        Object::Entitlement(fact) => entitlement(fact, court.inventory),
+        Object::Credential(fact) => credential(fact, court.inventory, scope),
+        Object::Identity(fact) => identity(fact, at, court.inventory, holdings),
+        Object::Trust(fact) => trust(fact, court.inventory),
+        Object::Path(fact) => path(fact, court.inventory),
+        Object::Tenant(fact) => Facts {
+            system: fact.system,
+            tenant: fact.id,
+            subject: Subject {
+                id: fact.id,
+                kind: Sym::new("tenant"),
+                name: fact.name,
+            },
+            tier: Tier::None,
+            activation: None,
+            evidence: Vec::new(),
+            steps: Vec::new(),
+            location: fact.location,
+            entitlement: None,
+            key: vec![fact.id.to_string()],
+        },
+        Object::Absent | Object::Limits(_) | Object::Claim(_) | Object::Step(_) => return None,
+    };
+    Some(Finding {
+        id: id(rule.id, facts.system, facts.tenant, &facts.key),
+        rule: rule.id,
+        name: rule.name,
+        severity: rule.severity_for(scope),
+        tags: rule.tags.clone(),
+        system: facts.system,
+        tenant: facts.tenant,
+        subject: facts.subject,
+        tier: facts.tier,
+        activation: facts.activation,
+        message: rule.message.render(scope).into(),
+        evidence: facts.evidence,
+        steps: facts.steps,
+        location: facts.location,
+        fix: rule.remedy.render(scope).into(),
+        entitlement: facts.entitlement,
+        drift: None,
+        suppressed: None,
+    })
+}
+
+/// A hash over the rule and the identity of the fact, each part prefixed with its
+/// length. Nothing that may change without the fact becoming another one is in it.
+fn id(rule: Sym, system: System, tenant: Sym, key: &[String]) -> Sym {
+    let mut hash = Sha256::new();
+    hash.update(b"tenure-finding-1");
+    let parts = [rule.as_str(), system.as_str(), tenant.as_str()];
+    for part in parts.into_iter().chain(key.iter().map(String::as_str)) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut text = String::with_capacity(32);
+    for byte in &hash.finalize()[..16] {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Sym::new(&text)
+}
+
+fn about(identity: &Identity) -> Subject {
+    Subject {
+        id: identity.id,
+        kind: Sym::new(identity.kind.as_str()),
+        name: identity.name,
+    }
+}
+
+/// What an entitlement says, as evidence.
+fn grant(fact: &Entitlement) -> Evidence {
+    let mut what = format!("{} on {}", fact.mechanism, fact.scope);
+    if let Some(via) = fact.via {
+        let _ = write!(what, ", through {via}");
+    }
+    if let Some(residual) = fact.residual {
+        let _ = write!(what, ", if {residual}");
+    }
+    Evidence::new(what, fact.privilege).at(fact.location)
+}
+
+fn entitlement(fact: &Entitlement, inventory: &Inventory) -> Facts {
+    let holder = inventory.identity(fact.identity);
+    let stable = inventory.entitlement_id(fact);
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: about(holder),
+        tier: fact.tier,
+        activation: Some(fact.activation),
+        evidence: vec![grant(fact)],
+        steps: Vec::new(),
+        location: fact.location.or(holder.location),
+        entitlement: Some(stable),
+        key: vec![stable.to_string()],
+    }
+}
+
+fn credential(fact: &Credential, inventory: &Inventory, scope: &Scope<'_>) -> Facts {
+    let holder = fact.identity.map(|at| inventory.identity(at));
+    let ago = |time: jiff::Timestamp| {
+        let date = time.strftime("%Y-%m-%d");
+        format!(
+            "{date} ({} ago)",
+            for_people(scope.now.duration_since(time))
+        )
+    };
+    let moment = |name: &str, moment: Moment| match moment {
+        Moment::At(time) => Some(format!("{name} {}", ago(time))),
+        Moment::Never => Some(format!("never {name}")),
+        Moment::Unknown => None,
+    };
+    let facts: Vec<String> = fact
+        .created
+        .map(|time| format!("created {}", ago(time)))
+        .into_iter()
+        .chain(moment("rotated", fact.rotated))
+        .chain(moment("used", fact.last_used))
+        .collect();
+    let mut evidence = Vec::new();
+    if !facts.is_empty() {
+        evidence.push(Evidence::new(facts.join(", "), fact.id).at(fact.location));
+    }
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: Subject {
+            id: fact.id,
+            kind: fact.kind,
+            name: fact.name,
+        },
+        tier: fact.tier,
+        activation: None,
+        evidence,
+        steps: Vec::new(),
+        location: fact.location.or(holder.and_then(|holder| holder.location)),
+        entitlement: None,
+        key: vec![fact.kind.to_string(), fact.id.to_string()],
+    }
+}
+
+fn identity(fact: &Identity, at: usize, inventory: &Inventory, holdings: &Holdings) -> Facts {
+    let mut evidence: Vec<Evidence> = holdings
+        .of(inventory, at)
+        .filter(|held| fact.tier != Tier::None && held.tier == fact.tier)
+        .map(grant)
+        .collect();
+    evidence.sort_by(|a, b| (a.source, &a.what).cmp(&(b.source, &b.what)));
+    evidence.dedup();
+    evidence.truncate(MAX_EVIDENCE);
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: about(fact),
+        tier: fact.tier,
+        activation: None,
+        evidence,
+        steps: Vec::new(),
+        location: fact.location,
+        entitlement: None,
+        key: vec![fact.uid.to_string()],
+    }
+}
+
+fn trust(fact: &Trust, inventory: &Inventory) -> Facts {
+    let target = inventory.identity(fact.target);
+    let mut evidence = vec![
+        Evidence::new(
+            format!("trusts {} {}", fact.kind.as_str(), fact.trustee),
+            target.id,
+        )
+        .at(fact.location),
+    ];
+    for claim in &fact.claims {
+        let test = match claim.test {
+            ClaimTest::Equals => "is",
+            ClaimTest::Like => "is like",
+            ClaimTest::NotEquals => "is not",
+            ClaimTest::NotLike => "is not like",
+        };
+        let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
+        let absent = if claim.holds_when_absent {
+            " or is absent"
+        } else {
+            ""
+        };
+        let what = format!(
+            "requires that {} {test} {}{absent}",
+            claim.name,
+            values.join(" or ")
+        );
+        evidence.push(Evidence::new(what, target.id).at(fact.location));
+    }
+    if let Some(residual) = fact.residual {
+        evidence.push(Evidence::new(format!("requires {residual}"), target.id).at(fact.location));
+    }
+    if let Some(witness) = fact.witness {
+        evidence.push(Evidence::new(format!("admits {witness}"), target.id).at(fact.location));
+    }
+    evidence.truncate(MAX_EVIDENCE);
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: about(target),
+        tier: fact.tier,
+        activation: None,
+        evidence,
+        steps: Vec::new(),
+        location: fact.location.or(target.location),
+        entitlement: None,
+        key: vec![
+            target.uid.to_string(),
+            fact.kind.as_str().to_owned(),
+            fact.trustee.to_string(),
+            fact.issuer
+                .map(|issuer| issuer.to_string())
+                .unwrap_or_default(),
+        ],
+    }
+}
+
+fn path(fact: &Path, inventory: &Inventory) -> Facts {
+    let walker = inventory.identity(fact.from);
+    let reached = match fact.to {
+        Some(to) => inventory.identity(to).uid.to_string(),
+        None => fact
+            .steps
+            .last()
+            .map(|step| step.to.to_string())
+            .unwrap_or_default(),
+    };
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for piece in fact.steps.iter().flat_map(|step| &step.evidence) {
+        if evidence.len() < MAX_EVIDENCE && !evidence.contains(piece) {
+            evidence.push(piece.clone());
+        }
+    }
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: about(walker),
+        tier: fact.tier,
+        activation: None,
+        evidence,
+        steps: fact.steps.clone(),
+        location: fact.location.or(walker.location),
+        entitlement: None,
+        key: vec![walker.uid.to_string(), fact.technique.to_string(), reached],
+    }
+}

@@ -1,0 +1,110 @@
+//! The reference part of the authoring guide, generated from the schema.
+
+use std::fmt::Write as _;
+
+use super::check::FUNCTIONS;
+use super::schema::{RECORDS, SUBJECTS, Schema, Ty};
+
+/// Names, fields and functions of the rule language, in Markdown.
+///
+/// The same text stands in `rules/README.md`; a test keeps the two equal.
+pub fn field_reference() -> String {
+    reference(Schema::standard())
+}
+
+fn reference(schema: &Schema) -> String {
+    let mut text = String::new();
+    // Writing to a `String` cannot fail.
+    let mut line = |line: &str| {
+        let _ = writeln!(text, "{line}");
+    };
+
+    line("### Names in scope");
+    line("");
+    line("| `on:` | name | is | |");
+    line("|---|---|---|---|");
+    for subject in &SUBJECTS {
+        for root in subject.roots {
+            let guard = if root.optional { "optional" } else { "" };
+            line(&format!(
+                "| {} | `{}` | {}: {} | {guard} |",
+                subject.name, root.name, root.record.name, root.doc
+            ));
+        }
+    }
+    line("");
+    line("`now` is the moment of judgement, in every rule.");
+
+    for record in RECORDS {
+        line("");
+        line(&format!("### `{}`", record.name));
+        line("");
+        line("| field | type | | meaning |");
+        line("|---|---|---|---|");
+        for field in record.fields {
+            let guard = if field.optional { "optional" } else { "" };
+            line(&format!(
+                "| `{}` | {} | {guard} | {} |",
+                field.name,
+                describe(field.ty),
+                field.doc
+            ));
+        }
+        let attributes = record.fact.map_or(&[][..], |kind| schema.attributes(kind));
+        for attribute in attributes {
+            for (system, doc) in attribute.systems.iter().zip(&attribute.docs) {
+                line(&format!(
+                    "| `{}` | {} | optional, {system} | {} |",
+                    attribute.name,
+                    describe(attribute.ty),
+                    doc.replace('|', "\\|")
+                ));
+            }
+        }
+    }
+
+    line("");
+    line("### Functions");
+    line("");
+    line("| form | gives |");
+    line("|---|---|");
+    for (_, form, doc) in FUNCTIONS {
+        line(&format!("| `{form}` | {doc} |"));
+    }
+    text
+}
+
+fn describe(ty: Ty) -> String {
+    match ty {
+        Ty::Enum(set) => {
+            let names: Vec<String> = set.names.iter().map(|name| format!("`{name}`")).collect();
+            names.join(" ")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: &str = "<!-- generated from the schema: do not edit below -->\n";
+
+    /// `TENURE_UPDATE=1 cargo test --lib rules::guide` writes the reference anew.
+    #[test]
+    fn the_guide_has_the_current_reference() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/README.md");
+        let guide = std::fs::read_to_string(path).unwrap();
+        let (written, found) = guide.split_once(START).unwrap();
+        let expected = field_reference();
+        if std::env::var_os("TENURE_UPDATE").is_some() {
+            std::fs::write(path, format!("{written}{START}\n{expected}")).unwrap();
+        } else {
+            assert_eq!(
+                found.trim(),
+                expected.trim(),
+                "run `TENURE_UPDATE=1 cargo test --lib rules::guide`"
+            );
+        }
+    }
+}

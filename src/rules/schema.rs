@@ -1,0 +1,692 @@
+//! What rules can be about: the one place that lists facts, their fields and types.
+//!
+//! The tables here are the single source for the type checker, for "did you mean",
+//! for evaluation (each field carries its accessor) and for the field reference in
+//! `rules/README.md`. What the resolvers declare in [`crate::resolve::attributes`]
+//! joins them as optional fields.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use super::value::{Object, Root, Val};
+use crate::model::{AttributeDecl, FactKind, Inventory, Sym, System, Type};
+
+/// The type of an expression.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ty {
+    Bool,
+    Int,
+    Str,
+    Time,
+    Duration,
+    /// A list of texts.
+    List,
+    /// One of a fixed set of names.
+    Enum(&'static EnumDef),
+    /// A fact or a part of one.
+    Record(&'static RecordDef),
+    /// A list of records.
+    Records(&'static RecordDef),
+}
+
+impl PartialEq for Ty {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Ty::Enum(a), Ty::Enum(b)) => a.name == b.name,
+            (Ty::Record(a), Ty::Record(b)) | (Ty::Records(a), Ty::Records(b)) => a.name == b.name,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl fmt::Display for Ty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ty::Bool => f.write_str("bool"),
+            Ty::Int => f.write_str("int"),
+            Ty::Str => f.write_str("string"),
+            Ty::Time => f.write_str("timestamp"),
+            Ty::Duration => f.write_str("duration"),
+            Ty::List => f.write_str("list of strings"),
+            Ty::Enum(set) => f.write_str(set.name),
+            Ty::Record(record) => f.write_str(record.name),
+            Ty::Records(record) => write!(f, "list of {}s", record.name),
+        }
+    }
+}
+
+impl From<Type> for Ty {
+    fn from(ty: Type) -> Self {
+        match ty {
+            Type::Bool => Ty::Bool,
+            Type::Int => Ty::Int,
+            Type::String => Ty::Str,
+            Type::List => Ty::List,
+            Type::Timestamp => Ty::Time,
+            Type::Duration => Ty::Duration,
+        }
+    }
+}
+
+/// A fixed set of names, in the order of the model's `enum`.
+#[derive(Debug)]
+pub(super) struct EnumDef {
+    pub name: &'static str,
+    pub names: &'static [&'static str],
+}
+
+impl EnumDef {
+    /// The place of `name`.
+    pub fn find(&self, name: &str) -> Option<u8> {
+        let at = self.names.iter().position(|known| *known == name)?;
+        u8::try_from(at).ok()
+    }
+}
+
+/// A record and its fields.
+#[derive(Debug)]
+pub(super) struct RecordDef {
+    pub name: &'static str,
+    /// Whose declared attributes are further fields.
+    pub fact: Option<FactKind>,
+    pub fields: &'static [FieldDef],
+}
+
+/// A field every fact of its kind has.
+#[derive(Debug)]
+pub(super) struct FieldDef {
+    pub name: &'static str,
+    pub ty: Ty,
+    /// Must be asked for with `has()` first.
+    pub optional: bool,
+    pub doc: &'static str,
+    pub get: Getter,
+}
+
+/// Reads a field. An object of another kind gives [`Val::Missing`].
+pub(super) type Getter = for<'f> fn(Object<'f>) -> Val<'f>;
+
+/// A field of a record: common, or an attribute some system declares.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field<'s> {
+    Core(&'static FieldDef),
+    Attribute(&'s Attribute),
+}
+
+/// An attribute and the systems that set it.
+#[derive(Clone, Debug)]
+pub(super) struct Attribute {
+    pub name: Sym,
+    pub ty: Ty,
+    pub systems: Vec<System>,
+    pub docs: Vec<&'static str>,
+}
+
+impl Field<'_> {
+    pub fn ty(&self) -> Ty {
+        match self {
+            Field::Core(field) => field.ty,
+            Field::Attribute(attribute) => attribute.ty,
+        }
+    }
+
+    pub fn optional(&self) -> bool {
+        match self {
+            Field::Core(field) => field.optional,
+            Field::Attribute(_) => true,
+        }
+    }
+}
+
+/// A name in scope of the rules about one kind of fact.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RootDef {
+    pub name: &'static str,
+    pub root: Root,
+    pub record: &'static RecordDef,
+    /// Must be asked for with `has()` first.
+    pub optional: bool,
+    pub doc: &'static str,
+}
+
+macro_rules! enums {
+    ($($constant:ident $name:literal [$($value:literal)*])*) => {
+        $(pub(super) static $constant: EnumDef = EnumDef {
+            name: $name,
+            names: &[$($value),*],
+        };)*
+    };
+}
+
+enums! {
+    SYSTEM "system" ["aws" "github" "kubernetes" "vault"]
+    TIER "tier" ["none" "read" "write" "admin"]
+    VERDICT "verdict" ["no" "conditional" "yes"]
+    ACTIVATION "activation" ["standing" "eligible" "jit" "break-glass" "exception" "unknown"]
+    IDENTITY_KIND "identity kind" ["human" "group" "workload" "agent" "external" "anonymous"]
+    TRUST_KIND "trust kind" ["anyone" "tenant" "identity" "service" "saml" "oidc" "service-account" "shared-secret"]
+    CLAIM_TEST "claim test" ["equals" "like" "not-equals" "not-like"]
+    GATE "gate" ["none" "unproved" "proved" "unknown"]
+}
+
+/// Declares a record: `name type [optional]; doc => |fact| accessor`, then moments, each of which gives the optional
+/// time, `name_never` and `name_known`.
+macro_rules! record {
+    ($constant:ident $name:literal $fact:expr, $variant:ident {
+        $($field:ident $ty:expr $(, $optional:ident)? ; $doc:literal => |$x:ident| $get:expr;)*
+    } moments {
+        $($moment:ident ; $mdoc:literal, $never:ident ; $ndoc:literal, $known:ident => |$m:ident| $mget:expr;)*
+    }) => {
+        pub(super) static $constant: RecordDef = RecordDef {
+            name: $name,
+            fact: $fact,
+            fields: &[
+                $(FieldDef {
+                    name: stringify!($field),
+                    ty: $ty,
+                    optional: record!(@optional $($optional)?),
+                    doc: $doc,
+                    get: {
+                        fn get(object: Object<'_>) -> Val<'_> {
+                            match object {
+                                Object::$variant($x) => Val::from($get),
+                                _ => Val::Missing,
+                            }
+                        }
+                        get
+                    },
+                },)*
+                $(FieldDef {
+                    name: stringify!($moment),
+                    ty: Ty::Time,
+                    optional: true,
+                    doc: $mdoc,
+                    get: {
+                        fn get(object: Object<'_>) -> Val<'_> {
+                            match object {
+                                Object::$variant($m) => Val::from($mget.at()),
+                                _ => Val::Missing,
+                            }
+                        }
+                        get
+                    },
+                },
+                FieldDef {
+                    name: stringify!($never),
+                    ty: Ty::Bool,
+                    optional: false,
+                    doc: $ndoc,
+                    get: {
+                        fn get(object: Object<'_>) -> Val<'_> {
+                            match object {
+                                Object::$variant($m) => Val::from($mget.is_never()),
+                                _ => Val::Missing,
+                            }
+                        }
+                        get
+                    },
+                },
+                FieldDef {
+                    name: stringify!($known),
+                    ty: Ty::Bool,
+                    optional: false,
+                    doc: concat!("whether `", stringify!($moment), "` was seen at all"),
+                    get: {
+                        fn get(object: Object<'_>) -> Val<'_> {
+                            match object {
+                                Object::$variant($m) => Val::from($mget.is_known()),
+                                _ => Val::Missing,
+                            }
+                        }
+                        get
+                    },
+                },)*
+            ],
+        };
+    };
+    (@optional) => { false };
+    (@optional optional) => { true };
+}
+
+/// An enumerated value, by its place. The model's `enum`s have no explicit numbers
+/// and fewer than 256 values; a test holds names and places together.
+macro_rules! variant {
+    ($value:expr) => {
+        Val::Variant($value as u8)
+    };
+}
+
+record!(ENTITLEMENT "entitlement" Some(FactKind::Entitlement), Entitlement {
+    system Ty::Enum(&SYSTEM); "the system it was read from" => |x| variant!(x.system);
+    tenant Ty::Str; "account, organisation, cluster or vault" => |x| x.tenant;
+    mechanism Ty::Str; "how it was granted: `managed-policy`, `assignment`, `cluster-role-binding`, …" => |x| x.mechanism;
+    privilege Ty::Str; "what is granted, by the system's own id" => |x| x.privilege;
+    scope Ty::Str; "on what; `*` is the whole tenant" => |x| x.scope;
+    tier Ty::Enum(&TIER); "what it is worth by itself, escalation included" => |x| variant!(x.tier);
+    verdict Ty::Enum(&VERDICT); "whether it really lets its holder act" => |x| variant!(x.verdict);
+    activation Ty::Enum(&ACTIVATION); "whether it stands" => |x| variant!(x.activation);
+    residual Ty::Str, optional; "what must hold for a conditional verdict" => |x| x.residual;
+    via Ty::Str, optional; "the group or team it comes through" => |x| x.via;
+    since Ty::Time, optional; "when it was granted, or an upper bound of its age" => |x| x.since;
+    owner Ty::Str, optional; "who answers for it" => |x| x.owner;
+} moments {
+    expires; "when it ends by itself", expires_never; "it never ends by itself", expires_known => |x| x.expires;
+    last_used; "when it was last used", last_used_never; "it was never used", last_used_known => |x| x.last_used;
+});
+
+record!(CREDENTIAL "credential" Some(FactKind::Credential), Credential {
+    system Ty::Enum(&SYSTEM); "the system that issued it" => |x| variant!(x.system);
+    tenant Ty::Str; "account, organisation, cluster or vault" => |x| x.tenant;
+    kind Ty::Str; "`access-key`, `password`, `token`, `deploy-key`, `certificate`, `stored-secret`, …" => |x| x.kind;
+    id Ty::Str; "the system's own id for it" => |x| x.id;
+    name Ty::Str; "name for people" => |x| x.name;
+    active Ty::Bool; "whether it works now" => |x| x.active;
+    created Ty::Time, optional; "when it was made" => |x| x.created;
+    tier Ty::Enum(&TIER); "what whoever holds it can reach" => |x| variant!(x.tier);
+    owner Ty::Str, optional; "who answers for it" => |x| x.owner;
+} moments {
+    expires; "when it ends by itself", expires_never; "it never ends by itself", expires_known => |x| x.expires;
+    rotated; "when its secret was last changed", rotated_never; "its secret was never changed", rotated_known => |x| x.rotated;
+    last_used; "when it was last used", last_used_never; "it was never used", last_used_known => |x| x.last_used;
+});
+
+record!(IDENTITY "identity" Some(FactKind::Identity), Identity {
+    system Ty::Enum(&SYSTEM); "the system it lives in" => |x| variant!(x.system);
+    tenant Ty::Str; "account, organisation, cluster or vault" => |x| x.tenant;
+    id Ty::Str; "the system's own id that people use: ARN, `kind/namespace/name`, login, path" => |x| x.id;
+    uid Ty::Str; "the system's immutable id" => |x| x.uid;
+    kind Ty::Enum(&IDENTITY_KIND); "what kind of identity" => |x| variant!(x.kind);
+    name Ty::Str; "name for people" => |x| x.name;
+    owner Ty::Str, optional; "who answers for it" => |x| x.owner;
+    created Ty::Time, optional; "when it was made" => |x| x.created;
+    tier Ty::Enum(&TIER); "the highest tier it holds or can reach" => |x| variant!(x.tier);
+    active Ty::Bool; "whether it is switched on" => |x| x.active;
+    break_glass Ty::Bool; "registered for emergencies in the configuration" => |x| x.break_glass;
+    platform Ty::Bool; "made and managed by the platform itself" => |x| x.platform;
+} moments {
+    last_used; "when it last acted", last_used_never; "it never acted", last_used_known => |x| x.last_used;
+});
+
+record!(TRUST "trust" Some(FactKind::Trust), Trust {
+    system Ty::Enum(&SYSTEM); "the system that enforces it" => |x| variant!(x.system);
+    tenant Ty::Str; "account, organisation, cluster or vault of the target" => |x| x.tenant;
+    kind Ty::Enum(&TRUST_KIND); "what is trusted" => |x| variant!(x.kind);
+    trustee Ty::Str; "the trusted side, by its own id or as a pattern" => |x| x.trustee;
+    issuer Ty::Str, optional; "the issuer of tokens" => |x| x.issuer;
+    trustee_tenant Ty::Str, optional; "the tenant of the trusted side" => |x| x.trustee_tenant;
+    external Ty::Bool; "the trusted side lies outside everything scanned and declared ours" => |x| x.external;
+    claims Ty::Records(&CLAIM); "what must be presented" => |x| x.claims.as_slice();
+    verdict Ty::Enum(&VERDICT); "whether the trust really admits the trustee" => |x| variant!(x.verdict);
+    residual Ty::Str, optional; "conditions beyond `claims`" => |x| x.residual;
+    witness Ty::Str, optional; "somebody who should not be let in but is" => |x| x.witness;
+    tier Ty::Enum(&TIER); "what the target can reach" => |x| variant!(x.tier);
+} moments {
+});
+
+record!(CLAIM "claim" None, Claim {
+    name Ty::Str; "`sub`, `aud`, `external-id`, `namespace`, …" => |x| x.name;
+    test Ty::Enum(&CLAIM_TEST); "how its value is compared" => |x| variant!(x.test);
+    values Ty::List; "with what" => |x| &*x.values;
+    holds_when_absent Ty::Bool; "it also holds when the claim is absent, so it guards nothing" => |x| x.holds_when_absent;
+} moments {
+});
+
+record!(PATH "path" Some(FactKind::Path), Path {
+    system Ty::Enum(&SYSTEM); "the system of the start" => |x| variant!(x.system);
+    tenant Ty::Str; "the tenant of the start" => |x| x.tenant;
+    tier Ty::Enum(&TIER); "the tier reached" => |x| variant!(x.tier);
+    technique Ty::Str; "catalogue id of the first technique" => |x| x.technique;
+    name Ty::Str; "name of the technique" => |x| x.name;
+    verdict Ty::Enum(&VERDICT); "whether it works" => |x| variant!(x.verdict);
+    residual Ty::Str, optional; "what must hold for a conditional verdict" => |x| x.residual;
+    gate Ty::Enum(&GATE); "the strongest gate on the way" => |x| variant!(x.gate);
+    steps Ty::Records(&STEP); "the steps, first to last" => |x| x.steps.as_slice();
+} moments {
+});
+
+record!(STEP "step" None, Step {
+    from Ty::Str; "who acts, by the system's own id" => |x| x.from;
+    action Ty::Str; "what is done" => |x| x.action;
+    to Ty::Str; "what is reached" => |x| x.to;
+    gate Ty::Enum(&GATE); "what stands in between" => |x| variant!(x.gate);
+} moments {
+});
+
+record!(TENANT "tenant" Some(FactKind::Source), Tenant {
+    system Ty::Enum(&SYSTEM); "the system" => |x| variant!(x.system);
+    id Ty::Str; "its own id: account number, login, cluster name, address" => |x| x.id;
+    name Ty::Str; "name for people" => |x| x.name;
+} moments {
+});
+
+record!(LIMITS "limits" None, Limits {
+    key_age Ty::Duration; "age at which a long-lived key should have been rotated" => |x| x.key_age;
+    credential_unused Ty::Duration; "time without use after which a credential is dormant" => |x| x.credential_unused;
+    identity_unused Ty::Duration; "time without use after which an identity is dormant" => |x| x.identity_unused;
+    secret_rotation Ty::Duration; "time within which a stored secret must be rotated" => |x| x.secret_rotation;
+    session Ty::Duration; "longest session that still fits a just-in-time window" => |x| x.session;
+    ttl_admin Ty::Duration; "longest acceptable life of a token or grant of the admin tier" => |x| x.ttl_admin;
+    ttl_write Ty::Duration; "longest acceptable life of a token or grant of the write tier" => |x| x.ttl_write;
+    ttl_read Ty::Duration; "longest acceptable life of a token or grant of the read tier" => |x| x.ttl_read;
+    admins Ty::Int; "most people who may administer a tenant without activation" => |x| x.admins;
+} moments {
+});
+
+/// Every record, in the order of the documentation.
+pub(super) static RECORDS: [&RecordDef; 9] = [
+    &ENTITLEMENT,
+    &CREDENTIAL,
+    &IDENTITY,
+    &TRUST,
+    &CLAIM,
+    &PATH,
+    &STEP,
+    &TENANT,
+    &LIMITS,
+];
+
+const fn root(
+    name: &'static str,
+    root: Root,
+    record: &'static RecordDef,
+    optional: bool,
+    doc: &'static str,
+) -> RootDef {
+    RootDef {
+        name,
+        root,
+        record,
+        optional,
+        doc,
+    }
+}
+
+const TENANT_ROOT: RootDef = root(
+    "tenant",
+    Root::Tenant,
+    &TENANT,
+    false,
+    "the account, organisation, cluster or vault",
+);
+const LIMITS_ROOT: RootDef = root(
+    "limits",
+    Root::Limits,
+    &LIMITS,
+    false,
+    "thresholds from `tenure.yaml`",
+);
+
+/// A kind of fact that rules can be about.
+#[derive(Debug)]
+pub(super) struct Subject {
+    /// `on:` of rules.
+    pub name: &'static str,
+    pub kind: FactKind,
+    /// The names in scope besides `now`; the fact comes first.
+    pub roots: &'static [RootDef],
+}
+
+/// Every kind of fact that rules can be about.
+pub(super) static SUBJECTS: [Subject; 6] = [
+    Subject {
+        name: "entitlement",
+        kind: FactKind::Entitlement,
+        roots: &[
+            root("entitlement", Root::Fact, &ENTITLEMENT, false, "the fact"),
+            root("identity", Root::Holder, &IDENTITY, false, "who holds it"),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "credential",
+        kind: FactKind::Credential,
+        roots: &[
+            root("credential", Root::Fact, &CREDENTIAL, false, "the fact"),
+            root("identity", Root::Holder, &IDENTITY, true, "whom it proves"),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "identity",
+        kind: FactKind::Identity,
+        roots: &[
+            root("identity", Root::Fact, &IDENTITY, false, "the fact"),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "trust",
+        kind: FactKind::Trust,
+        roots: &[
+            root("trust", Root::Fact, &TRUST, false, "the fact"),
+            root("identity", Root::Holder, &IDENTITY, false, "who is become"),
+            root(
+                "trustee",
+                Root::Other,
+                &IDENTITY,
+                true,
+                "the trusted identity, where it was scanned too",
+            ),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "path",
+        kind: FactKind::Path,
+        roots: &[
+            root("path", Root::Fact, &PATH, false, "the fact"),
+            root("identity", Root::Holder, &IDENTITY, false, "who walks it"),
+            root(
+                "target",
+                Root::Other,
+                &IDENTITY,
+                true,
+                "the identity whose privilege is reached",
+            ),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "source",
+        kind: FactKind::Source,
+        roots: &[
+            root("source", Root::Fact, &TENANT, false, "the fact"),
+            root("tenant", Root::Fact, &TENANT, false, "the same"),
+            LIMITS_ROOT,
+        ],
+    },
+];
+
+impl Subject {
+    /// The subject of rules `on: name`.
+    pub fn find(name: &str) -> Option<&'static Subject> {
+        SUBJECTS.iter().find(|subject| subject.name == name)
+    }
+
+    pub fn root(&self, name: &str) -> Option<&'static RootDef> {
+        self.roots.iter().find(|root| root.name == name)
+    }
+}
+
+/// The tables above, and the attributes the resolvers declare.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    attributes: BTreeMap<FactKind, Vec<Attribute>>,
+}
+
+impl Schema {
+    /// With everything the resolvers of this program declare.
+    pub fn standard() -> &'static Schema {
+        static STANDARD: OnceLock<Schema> = OnceLock::new();
+        STANDARD.get_or_init(|| Schema::new(crate::resolve::attributes()))
+    }
+
+    /// With these attributes. Where systems declare one name with different types,
+    /// the first stands; a test holds the declarations of this program together.
+    pub fn new<'d>(declared: impl Iterator<Item = (System, &'d AttributeDecl)>) -> Self {
+        let mut schema = Schema::default();
+        for (system, decl) in declared {
+            let name = Sym::new(decl.name);
+            let list = schema.attributes.entry(decl.on).or_default();
+            match list.iter_mut().find(|known| known.name == name) {
+                Some(known) => {
+                    known.systems.push(system);
+                    known.docs.push(decl.doc);
+                }
+                None => list.push(Attribute {
+                    name,
+                    ty: decl.ty.into(),
+                    systems: vec![system],
+                    docs: vec![decl.doc],
+                }),
+            }
+        }
+        schema
+    }
+
+    /// The attributes of one kind of fact.
+    pub fn attributes(&self, kind: FactKind) -> &[Attribute] {
+        self.attributes.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    fn attributes_of(&self, record: &RecordDef) -> &[Attribute] {
+        record.fact.map_or(&[], |kind| self.attributes(kind))
+    }
+
+    /// The field `name` of `record`.
+    pub fn field(&self, record: &'static RecordDef, name: &str) -> Option<Field<'_>> {
+        let core = record.fields.iter().find(|field| field.name == name);
+        core.map(Field::Core).or_else(|| {
+            self.attributes_of(record)
+                .iter()
+                .find(|attribute| attribute.name == *name)
+                .map(Field::Attribute)
+        })
+    }
+
+    /// The names of all fields of `record`.
+    pub fn names(&self, record: &'static RecordDef) -> impl Iterator<Item = &'static str> {
+        let core = record.fields.iter().map(|field| field.name);
+        core.chain(self.attributes_of(record).iter().map(|a| a.name.as_str()))
+    }
+
+    /// Attributes of `inventory` that no resolver declared, or that have another type
+    /// than declared: rules cannot see them. Tests of resolvers expect none.
+    pub fn undeclared(&self, inventory: &Inventory) -> Vec<String> {
+        let attrs = |kind, of: Box<dyn Iterator<Item = &crate::model::Attrs>>| {
+            let declared = self.attributes(kind);
+            let wrong = of
+                .flat_map(|attrs| attrs.iter())
+                .filter_map(|(name, value)| {
+                    let ty = Ty::from(value.type_of());
+                    let known = declared.iter().find(|known| known.name == name);
+                    match known {
+                        None => Some(format!("{kind:?}.{name}: not declared")),
+                        Some(known) if known.ty != ty => Some(format!(
+                            "{kind:?}.{name}: declared as {}, set to a {ty}",
+                            known.ty
+                        )),
+                        Some(_) => None,
+                    }
+                });
+            wrong.collect::<Vec<_>>()
+        };
+        let mut all = [
+            attrs(
+                FactKind::Entitlement,
+                Box::new(inventory.entitlements.iter().map(|fact| &fact.attrs)),
+            ),
+            attrs(
+                FactKind::Credential,
+                Box::new(inventory.credentials.iter().map(|fact| &fact.attrs)),
+            ),
+            attrs(
+                FactKind::Identity,
+                Box::new(inventory.identities.iter().map(|fact| &fact.attrs)),
+            ),
+            attrs(
+                FactKind::Trust,
+                Box::new(inventory.trusts.iter().map(|fact| &fact.attrs)),
+            ),
+            attrs(
+                FactKind::Path,
+                Box::new(inventory.paths.iter().map(|fact| &fact.attrs)),
+            ),
+            attrs(
+                FactKind::Source,
+                Box::new(inventory.tenants.iter().map(|fact| &fact.attrs)),
+            ),
+        ]
+        .concat();
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Activation, ClaimTest, Gate, IdentityKind, Tier, TrustKind, Verdict};
+
+    #[test]
+    fn names_and_places_of_enums_agree_with_the_model() {
+        fn same(set: &EnumDef, values: &[(u8, &str)]) {
+            assert_eq!(set.names.len(), values.len(), "{}", set.name);
+            for &(place, name) in values {
+                assert_eq!(set.names[place as usize], name, "{}", set.name);
+            }
+        }
+        macro_rules! values {
+            ($set:ident, $ty:ident [$($value:ident)*]) => {
+                same(&$set, &[$(($ty::$value as u8, $ty::$value.as_str())),*]);
+            };
+        }
+        values!(SYSTEM, System [Aws Github Kubernetes Vault]);
+        values!(TIER, Tier [None Read Write Admin]);
+        values!(VERDICT, Verdict [No Conditional Yes]);
+        values!(ACTIVATION, Activation [Standing Eligible Jit BreakGlass Exception Unknown]);
+        values!(IDENTITY_KIND, IdentityKind [Human Group Workload Agent External Anonymous]);
+        values!(TRUST_KIND, TrustKind [Anyone Tenant Identity Service Saml Oidc ServiceAccount SharedSecret]);
+        values!(GATE, Gate [None Unproved Proved Unknown]);
+        let test = |test: ClaimTest| serde_json::to_value(test).unwrap();
+        for value in [
+            ClaimTest::Equals,
+            ClaimTest::Like,
+            ClaimTest::NotEquals,
+            ClaimTest::NotLike,
+        ] {
+            assert_eq!(test(value), CLAIM_TEST.names[value as usize]);
+        }
+    }
+
+    #[test]
+    fn systems_agree_on_the_types_of_shared_attributes() {
+        let mut seen: BTreeMap<(FactKind, &str), (System, Type)> = BTreeMap::new();
+        for (system, decl) in crate::resolve::attributes() {
+            let (first, ty) = *seen
+                .entry((decl.on, decl.name))
+                .or_insert((system, decl.ty));
+            assert_eq!(ty, decl.ty, "`{}` of {first} and {system}", decl.name);
+        }
+    }
+
+    #[test]
+    fn no_attribute_hides_behind_a_common_field() {
+        for (system, decl) in crate::resolve::attributes() {
+            let record = RECORDS.iter().find(|record| record.fact == Some(decl.on));
+            let fields = record.map_or(&[][..], |record| record.fields);
+            assert!(
+                fields.iter().all(|field| field.name != decl.name),
+                "{system} declares `{}`, which is a common field",
+                decl.name
+            );
+        }
+    }
+}
