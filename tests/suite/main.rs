@@ -3,4 +3,5 @@
 mod aws_simulate;
 mod kubernetes_simulate;
 mod reports;
+mod rules;
 mod vault_acl;
