@@ -9,8 +9,8 @@ use super::message::for_people;
 use super::rule::Rule;
 use super::value::{Object, Scope};
 use crate::model::{
-    Activation, ClaimTest, Credential, Entitlement, EntitlementId, Evidence, Finding, Identity,
-    Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
+    Activation, ClaimTest, Credential, Entitlement, EntitlementId, Evidence, FactKey, Finding,
+    Identity, Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
 };
 
 /// Most pieces of evidence shown for one finding.
@@ -65,8 +65,7 @@ struct Facts {
     steps: Vec<Step>,
     location: Option<Location>,
     entitlement: Option<EntitlementId>,
-    /// What, besides the rule, makes the finding this one and no other.
-    key: Vec<String>,
+    key: FactKey,
 }
 
 /// The finding of `rule` about `fact`, which stands at `at` in its table.
@@ -98,12 +97,12 @@ pub(super) fn of<'f>(
             steps: Vec::new(),
             location: fact.location,
             entitlement: None,
-            key: vec![fact.id.to_string()],
+            key: court.inventory.tenant_key(fact),
         },
         Object::Absent | Object::Limits(_) | Object::Claim(_) | Object::Step(_) => return None,
     };
     Some(Finding {
-        id: id(rule.id, facts.system, facts.tenant, &facts.key),
+        id: id(rule.id, facts.key),
         rule: rule.id,
         name: rule.name,
         severity: rule.severity_for(scope),
@@ -118,22 +117,20 @@ pub(super) fn of<'f>(
         steps: facts.steps,
         location: facts.location,
         fix: rule.remedy.render(scope).into(),
+        fact: facts.key,
         entitlement: facts.entitlement,
         drift: None,
         suppressed: None,
     })
 }
 
-/// A hash over the rule and the identity of the fact, each part prefixed with its
-/// length. Nothing that may change without the fact becoming another one is in it.
-fn id(rule: Sym, system: System, tenant: Sym, key: &[String]) -> Sym {
+/// A hash over the rule and the key of the fact: stable as long as both are.
+fn id(rule: Sym, key: FactKey) -> Sym {
     let mut hash = Sha256::new();
-    hash.update(b"tenure-finding-1");
-    let parts = [rule.as_str(), system.as_str(), tenant.as_str()];
-    for part in parts.into_iter().chain(key.iter().map(String::as_str)) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
+    hash.update(b"tenure-finding-1\0");
+    hash.update(rule.as_bytes());
+    hash.update(b"\0");
+    hash.update(key.to_string());
     let mut text = String::with_capacity(32);
     for byte in &hash.finalize()[..16] {
         // Writing to a `String` cannot fail.
@@ -175,7 +172,7 @@ fn entitlement(fact: &Entitlement, inventory: &Inventory) -> Facts {
         steps: Vec::new(),
         location: fact.location.or(holder.location),
         entitlement: Some(stable),
-        key: vec![stable.to_string()],
+        key: inventory.entitlement_key(fact),
     }
 }
 
@@ -218,7 +215,7 @@ fn credential(fact: &Credential, inventory: &Inventory, scope: &Scope<'_>) -> Fa
         steps: Vec::new(),
         location: fact.location.or(holder.and_then(|holder| holder.location)),
         entitlement: None,
-        key: vec![fact.kind.to_string(), fact.id.to_string()],
+        key: inventory.credential_key(fact),
     }
 }
 
@@ -241,7 +238,7 @@ fn identity(fact: &Identity, at: usize, inventory: &Inventory, holdings: &Holdin
         steps: Vec::new(),
         location: fact.location,
         entitlement: None,
-        key: vec![fact.uid.to_string()],
+        key: inventory.identity_key(fact),
     }
 }
 
@@ -291,27 +288,12 @@ fn trust(fact: &Trust, inventory: &Inventory) -> Facts {
         steps: Vec::new(),
         location: fact.location.or(target.location),
         entitlement: None,
-        key: vec![
-            target.uid.to_string(),
-            fact.kind.as_str().to_owned(),
-            fact.trustee.to_string(),
-            fact.issuer
-                .map(|issuer| issuer.to_string())
-                .unwrap_or_default(),
-        ],
+        key: inventory.trust_key(fact),
     }
 }
 
 fn path(fact: &Path, inventory: &Inventory) -> Facts {
     let walker = inventory.identity(fact.from);
-    let reached = match fact.to {
-        Some(to) => inventory.identity(to).uid.to_string(),
-        None => fact
-            .steps
-            .last()
-            .map(|step| step.to.to_string())
-            .unwrap_or_default(),
-    };
     let mut evidence: Vec<Evidence> = Vec::new();
     for piece in fact.steps.iter().flat_map(|step| &step.evidence) {
         if evidence.len() < MAX_EVIDENCE && !evidence.contains(piece) {
@@ -328,6 +310,6 @@ fn path(fact: &Path, inventory: &Inventory) -> Facts {
         steps: fact.steps.clone(),
         location: fact.location.or(walker.location),
         entitlement: None,
-        key: vec![walker.uid.to_string(), fact.technique.to_string(), reached],
+        key: inventory.path_key(fact),
     }
 }
