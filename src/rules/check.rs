@@ -113,6 +113,8 @@ pub(super) const FUNCTIONS: [(&str, &str, &str); 13] = [
 pub(super) struct Checker<'s> {
     schema: &'s Schema,
     subject: &'static Subject,
+    /// The systems whose facts the rule meets; attributes are looked up for them.
+    systems: Vec<System>,
     /// Optional values may be used unguarded: in messages, where they print as
     /// `unknown`.
     printing: bool,
@@ -128,11 +130,18 @@ impl<'s> Checker<'s> {
         Checker {
             schema,
             subject,
+            systems: System::ALL.to_vec(),
             printing: false,
             locals: Vec::new(),
             errors: Vec::new(),
             attributes: Vec::new(),
         }
+    }
+
+    /// Restricts the facts to those of some systems.
+    pub fn for_systems(mut self, systems: &[System]) -> Self {
+        self.systems = systems.to_vec();
+        self
     }
 
     /// Lets optional values be used unguarded.
@@ -329,7 +338,11 @@ impl<'s> Checker<'s> {
             "not in scope",
         );
         let fact = self.subject.roots.first();
-        let error = match fact.filter(|fact| self.schema.field(fact.record, name).is_some()) {
+        let error = match fact.filter(|fact| {
+            self.schema
+                .field(fact.record, name, &self.systems)
+                .is_some()
+        }) {
             Some(fact) => error.help(format!("write `{}.{name}`", fact.name)),
             None => {
                 let locals = self.locals.iter().map(|(local, _)| local.as_str());
@@ -368,11 +381,29 @@ impl<'s> Checker<'s> {
             let message = format!("a {} has no field `{name}`", record.ty);
             return self.fail(ExprError::new(at.clone(), message, "no such field"));
         };
-        let Some(field) = self.schema.field(def, name) else {
+        let Some(field) = self.schema.field(def, name, &self.systems) else {
             return self.unknown_field(def, name, at);
         };
         let (ty, optional) = (field.ty(), field.optional());
         if let Field::Attribute(attribute) = field {
+            let schema = self.schema;
+            let meant = || {
+                schema
+                    .named(def, name)
+                    .filter(|one| one.is_of(&self.systems))
+            };
+            if meant().count() > 1 {
+                let types: Vec<String> = meant()
+                    .map(|one| {
+                        let of: Vec<&str> = one.systems.iter().map(|s| s.as_str()).collect();
+                        format!("a {} for {}", one.ty, of.join(" and "))
+                    })
+                    .collect();
+                let message = format!("`{name}` is {}", types.join(", "));
+                let error = ExprError::new(at.clone(), message, "which of them?");
+                let help = "restrict the rule to one system first: `….system == \"…\" && …`";
+                return self.fail(error.help(help));
+            }
             self.attributes
                 .push((at.clone(), attribute.name, attribute.systems.clone()));
         }

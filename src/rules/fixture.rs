@@ -60,6 +60,7 @@ impl Fixture {
             source,
             schema,
             problems: Vec::new(),
+            system,
         };
         let fixture = reader.fixture(node, subject, system);
         match fixture {
@@ -73,6 +74,8 @@ struct Reader<'r> {
     source: &'r Source,
     schema: &'r Schema,
     problems: Vec<Problem>,
+    /// The system of the fact.
+    system: System,
 }
 
 impl Reader<'_> {
@@ -115,6 +118,7 @@ impl Reader<'_> {
                 _ => None,
             })
             .unwrap_or(system);
+        self.system = system;
         let tenant = Sym::new("test");
         let someone =
             |name: &str| Identity::new(system, tenant, name, IdentityKind::Workload, name);
@@ -225,7 +229,7 @@ impl Reader<'_> {
         let mut attrs = Attrs::new();
         let mut complete = true;
         for (key, value) in map {
-            let done = match self.schema.field(def, &key.name) {
+            let done = match self.schema.field(def, &key.name, &[self.system]) {
                 Some(Field::Core(field)) => self.core(def, field, value, &mut json),
                 Some(Field::Attribute(attribute)) => self
                     .attribute(value, attribute.ty)
@@ -346,7 +350,7 @@ impl Reader<'_> {
             json.insert(field.name.to_owned(), default);
         }
         for (key, value) in map {
-            match self.schema.field(def, &key.name) {
+            match self.schema.field(def, &key.name, &[self.system]) {
                 Some(Field::Core(field)) => self.core(def, field, value, &mut json)?,
                 _ => self.unknown(def, key)?,
             }

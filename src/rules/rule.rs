@@ -170,6 +170,20 @@ struct Reader<'r> {
 
 type Map = [(Key, Node)];
 
+/// What holds for the facts a rule has found: for its severity and messages.
+#[derive(Clone, Copy)]
+struct Situation<'k> {
+    subject: &'static Subject,
+    known: &'k Known,
+    systems: &'k [System],
+}
+
+impl Situation<'_> {
+    fn checker<'s>(&self, schema: &'s Schema) -> Checker<'s> {
+        Checker::new(schema, self.subject).for_systems(self.systems)
+    }
+}
+
 impl<'r> Reader<'r> {
     fn wrong(&mut self, node: &Node, message: impl Into<String>, label: &str) {
         let problem = self.source.problem(node.at.clone(), message, label);
@@ -290,15 +304,20 @@ impl<'r> Reader<'r> {
         };
         let (when, when_node) = when?;
         let (condition, known, systems) = self.condition(&when, when_node, subject)?;
+        let scope = Situation {
+            subject,
+            known: &known,
+            systems: &systems,
+        };
         let tests = tests
             .map(|node| self.tests(node, subject, &systems))
             .unwrap_or_default();
         let cases = severity
-            .map(|node| self.severity(node, subject, &known))
+            .map(|node| self.severity(node, scope))
             .unwrap_or_default();
         let mut template = |pair: Option<(String, &Node)>| {
             let (text, node) = pair?;
-            Some((self.template(&text, node, subject, &known), text))
+            Some((self.template(&text, node, scope), text))
         };
         let message = template(message);
         let fix = template(fix);
@@ -354,10 +373,6 @@ impl<'r> Reader<'r> {
                 return None;
             }
         };
-        let mut checker = Checker::new(self.schema, subject);
-        let typed = checker.condition(&expr, &Known::new());
-        let mut errors = checker.errors;
-
         let demands = Demands::of(&expr);
         let own = |root: &&super::schema::RootDef| root.root == Root::Fact;
         let paths: Vec<String> = subject
@@ -367,6 +382,12 @@ impl<'r> Reader<'r> {
             .map(|root| format!("{}.system", root.name))
             .collect();
         let systems = demands.systems(&paths);
+        let mut checker = Checker::new(self.schema, subject);
+        if let Some(systems) = &systems {
+            checker = checker.for_systems(systems);
+        }
+        let typed = checker.condition(&expr, &Known::new());
+        let mut errors = checker.errors;
         errors.extend(demands.conflict());
         if let Some(systems) = &systems {
             for (at, name, declared) in checker.attributes {
@@ -396,22 +417,16 @@ impl<'r> Reader<'r> {
         Some((typed.ir, typed.yes, systems))
     }
 
-    fn template(
-        &mut self,
-        text: &str,
-        node: &Node,
-        subject: &'static Subject,
-        known: &Known,
-    ) -> Template {
-        let mut checker = Checker::new(self.schema, subject).printing();
-        let template = Template::compile(text, &mut checker, known);
+    fn template(&mut self, text: &str, node: &Node, given: Situation<'_>) -> Template {
+        let mut checker = given.checker(self.schema).printing();
+        let template = Template::compile(text, &mut checker, given.known);
         for error in checker.errors {
             self.report(node, text, error);
         }
         template
     }
 
-    fn severity(&mut self, node: &Node, subject: &'static Subject, known: &Known) -> Vec<Case> {
+    fn severity(&mut self, node: &Node, given: Situation<'_>) -> Vec<Case> {
         let Yaml::List(list) = &node.kind else {
             let is = self.level(node);
             return is
@@ -444,9 +459,9 @@ impl<'r> Reader<'r> {
             }
             let when = match when {
                 Some((text, node)) => {
-                    let mut checker = Checker::new(self.schema, subject);
+                    let mut checker = given.checker(self.schema);
                     let typed = match parse(&text) {
-                        Ok(expr) => checker.condition(&expr, known),
+                        Ok(expr) => checker.condition(&expr, given.known),
                         Err(error) => {
                             checker.errors.push(error);
                             None

@@ -123,6 +123,13 @@ pub(super) struct Attribute {
     pub docs: Vec<&'static str>,
 }
 
+impl Attribute {
+    /// Whether one of `systems` declares it.
+    pub fn is_of(&self, systems: &[System]) -> bool {
+        self.systems.iter().any(|system| systems.contains(system))
+    }
+}
+
 impl Field<'_> {
     pub fn ty(&self) -> Ty {
         match self {
@@ -527,21 +534,25 @@ impl Schema {
         STANDARD.get_or_init(|| Schema::new(crate::resolve::attributes()))
     }
 
-    /// With these attributes. Where systems declare one name with different types,
-    /// the first stands; a test holds the declarations of this program together.
+    /// With these attributes. Systems that declare one name with one type share it;
+    /// with different types they are different attributes of one name.
     pub fn new<'d>(declared: impl Iterator<Item = (System, &'d AttributeDecl)>) -> Self {
         let mut schema = Schema::default();
         for (system, decl) in declared {
             let name = Sym::new(decl.name);
             let list = schema.attributes.entry(decl.on).or_default();
-            match list.iter_mut().find(|known| known.name == name) {
+            let ty = Ty::from(decl.ty);
+            match list
+                .iter_mut()
+                .find(|known| known.name == name && known.ty == ty)
+            {
                 Some(known) => {
                     known.systems.push(system);
                     known.docs.push(decl.doc);
                 }
                 None => list.push(Attribute {
                     name,
-                    ty: decl.ty.into(),
+                    ty,
                     systems: vec![system],
                     docs: vec![decl.doc],
                 }),
@@ -559,15 +570,33 @@ impl Schema {
         record.fact.map_or(&[], |kind| self.attributes(kind))
     }
 
-    /// The field `name` of `record`.
-    pub fn field(&self, record: &'static RecordDef, name: &str) -> Option<Field<'_>> {
+    /// The field `name` of `record`, as one of `systems` has it; otherwise as some
+    /// other system has it.
+    pub fn field(
+        &self,
+        record: &'static RecordDef,
+        name: &str,
+        systems: &[System],
+    ) -> Option<Field<'_>> {
         let core = record.fields.iter().find(|field| field.name == name);
         core.map(Field::Core).or_else(|| {
-            self.attributes_of(record)
-                .iter()
-                .find(|attribute| attribute.name == *name)
+            let all = || self.named(record, name);
+            all()
+                .find(|attribute| attribute.is_of(systems))
+                .or_else(|| all().next())
                 .map(Field::Attribute)
         })
+    }
+
+    /// The attributes called `name`: one for each type systems declare it with.
+    pub fn named(
+        &self,
+        record: &'static RecordDef,
+        name: &str,
+    ) -> impl Iterator<Item = &Attribute> {
+        self.attributes_of(record)
+            .iter()
+            .filter(move |attribute| attribute.name == *name)
     }
 
     /// The names of all fields of `record`.
@@ -579,48 +608,77 @@ impl Schema {
     /// Attributes of `inventory` that no resolver declared, or that have another type
     /// than declared: rules cannot see them. Tests of resolvers expect none.
     pub fn undeclared(&self, inventory: &Inventory) -> Vec<String> {
-        let attrs = |kind, of: Box<dyn Iterator<Item = &crate::model::Attrs>>| {
-            let declared = self.attributes(kind);
-            let wrong = of
-                .flat_map(|attrs| attrs.iter())
-                .filter_map(|(name, value)| {
+        type Set<'a> = (System, &'a crate::model::Attrs);
+        let attrs = |kind: FactKind, of: Box<dyn Iterator<Item = Set<'_>> + '_>| {
+            let mut wrong = Vec::new();
+            for (system, set) in of {
+                for (name, value) in set.iter() {
                     let ty = Ty::from(value.type_of());
-                    let known = declared.iter().find(|known| known.name == name);
-                    match known {
-                        None => Some(format!("{kind:?}.{name}: not declared")),
-                        Some(known) if known.ty != ty => Some(format!(
-                            "{kind:?}.{name}: declared as {}, set to a {ty}",
-                            known.ty
-                        )),
-                        Some(_) => None,
+                    let known = self.attributes(kind).iter().find(|known| {
+                        known.name == name && known.ty == ty && known.systems.contains(&system)
+                    });
+                    if known.is_none() {
+                        let kind = kind.as_str();
+                        wrong.push(format!("{system}: {kind}.{name} is set to a {ty}"));
                     }
-                });
-            wrong.collect::<Vec<_>>()
+                }
+            }
+            wrong
         };
         let mut all = [
             attrs(
                 FactKind::Entitlement,
-                Box::new(inventory.entitlements.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .entitlements
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
             attrs(
                 FactKind::Credential,
-                Box::new(inventory.credentials.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .credentials
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
             attrs(
                 FactKind::Identity,
-                Box::new(inventory.identities.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .identities
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
             attrs(
                 FactKind::Trust,
-                Box::new(inventory.trusts.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .trusts
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
             attrs(
                 FactKind::Path,
-                Box::new(inventory.paths.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .paths
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
             attrs(
                 FactKind::Source,
-                Box::new(inventory.tenants.iter().map(|fact| &fact.attrs)),
+                Box::new(
+                    inventory
+                        .tenants
+                        .iter()
+                        .map(|fact| (fact.system, &fact.attrs)),
+                ),
             ),
         ]
         .concat();
@@ -663,17 +721,6 @@ mod tests {
             ClaimTest::NotLike,
         ] {
             assert_eq!(test(value), CLAIM_TEST.names[value as usize]);
-        }
-    }
-
-    #[test]
-    fn systems_agree_on_the_types_of_shared_attributes() {
-        let mut seen: BTreeMap<(FactKind, &str), (System, Type)> = BTreeMap::new();
-        for (system, decl) in crate::resolve::attributes() {
-            let (first, ty) = *seen
-                .entry((decl.on, decl.name))
-                .or_insert((system, decl.ty));
-            assert_eq!(ty, decl.ty, "`{}` of {first} and {system}", decl.name);
         }
     }
 
