@@ -1,7 +1,10 @@
 //! All integration tests, in one program so that there is one link.
 #![cfg(test)]
+mod aws_live;
+mod aws_moto;
 mod aws_simulate;
 mod kubernetes_simulate;
 mod reports;
 mod rules;
+mod support;
 mod vault_acl;

@@ -8,7 +8,7 @@ use aws_sdk_organizations::types::{ChildType, PolicyType};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::call::{Failure, Reason, call};
+use super::call::{Failure, Reason, call, pages};
 use super::connection::{Caller, Connection, is_account};
 use super::operation::{
     ALL, ASSUME_ROLE, DESCRIBE_ORGANIZATION, DESCRIBE_ORGANIZATION_POLICY, DESCRIBE_PERMISSION_SET,
@@ -24,6 +24,7 @@ use super::operation::{
     LIST_SERVICE_SPECIFIC_CREDENTIALS, LIST_SSH_PUBLIC_KEYS, LIST_TAGS_FOR_RESOURCE,
     LIST_TARGETS_FOR_POLICY, LIST_USERS, LIST_VIRTUAL_MFA_DEVICES, Operation,
 };
+use super::organization::is_active;
 use crate::config::{self, Config};
 use crate::connect::{Answer, Check, ConnectError};
 use crate::model::{Sym, System};
@@ -202,7 +203,18 @@ impl Visit<'_> {
             return Vec::new();
         }
         self.note(&DESCRIBE_ORGANIZATION, answer);
-        let accounts = attempt!(self, &LIST_ACCOUNTS, client.list_accounts().max_results(20));
+        let accounts = pages(&LIST_ACCOUNTS, async |marker: Option<String>| {
+            let answer = call(
+                &LIST_ACCOUNTS,
+                self.deadline,
+                client.list_accounts().set_next_token(marker).send(),
+            )
+            .await?;
+            Ok((answer.accounts.unwrap_or_default(), answer.next_token))
+        })
+        .await
+        .whole();
+        let accounts = self.note(&LIST_ACCOUNTS, accounts);
         let roots = attempt!(self, &LIST_ROOTS, client.list_roots());
         let root = roots
             .and_then(|answer| answer.roots().first().and_then(|root| root.id.clone()))
@@ -252,9 +264,9 @@ impl Visit<'_> {
             iam.list_organizations_features()
         );
         accounts
-            .map(|answer| answer.accounts.unwrap_or_default())
             .unwrap_or_default()
             .into_iter()
+            .filter(is_active)
             .filter_map(|account| account.id)
             .filter(|id| is_account(id) && *id != *self.caller.account)
             .collect()
@@ -384,7 +396,7 @@ impl Visit<'_> {
         );
     }
 
-    /// Enters each of the first accounts; what holds there is not tried.
+    /// Enters each account; what holds inside is not tried.
     async fn members(&mut self, settings: &config::Aws, members: Vec<String>) {
         let connection = self.connection;
         let partition = self.caller.partition.as_str();

@@ -57,8 +57,13 @@ impl Member for i64 {
 }
 
 impl Member for &DateTime {
+    /// To the millisecond, which is all AWS keeps: times that come as fractions of a
+    /// second since 1970 would show the rounding of binary fractions otherwise.
     fn member(self) -> Option<Value> {
-        self.fmt(Format::DateTime).ok().map(Value::from)
+        let millis = self.secs().checked_mul(1_000)?;
+        let rest = i64::from(self.subsec_nanos().saturating_add(500_000) / 1_000_000);
+        let rounded = DateTime::from_millis(millis.checked_add(rest)?);
+        rounded.fmt(Format::DateTime).ok().map(Value::from)
     }
 }
 

@@ -233,8 +233,13 @@ impl Center<'_> {
             "InstanceArn".to_owned(),
             Value::from(self.instance.as_str()),
         );
+        let described = self.described(set).await.unwrap_or_else(|failure| {
+            failures.push(failure);
+            // The document must at least say which set it is.
+            object! { "PermissionSetArn": set }
+        });
+        document.insert("PermissionSet".to_owned(), described);
         let parts = [
-            ("PermissionSet", self.described(set).await),
             ("InlinePolicy", self.inline(set).await),
             ("AttachedManagedPolicies", self.managed(set).await),
             ("CustomerManagedPolicyReferences", self.customer(set).await),
@@ -249,10 +254,6 @@ impl Center<'_> {
                 Err(failure) => failures.push(failure),
             }
         }
-        // Without this the document would not say which set it is.
-        document
-            .entry("PermissionSet")
-            .or_insert_with(|| object! { "PermissionSetArn": set });
         (Value::Object(document), failures)
     }
 

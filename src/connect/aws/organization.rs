@@ -386,7 +386,7 @@ impl Organization {
 }
 
 /// `State` replaced `Status` in 2025; older stand-ins only know the latter.
-fn is_active(account: &Account) -> bool {
+pub(super) fn is_active(account: &Account) -> bool {
     match (account.state(), account.status.as_ref()) {
         (Some(state), _) => *state == AccountState::Active,
         (None, Some(status)) => status.as_str() == "ACTIVE",

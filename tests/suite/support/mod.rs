@@ -1,0 +1,81 @@
+//! What several integration tests share.
+
+pub mod aws;
+pub mod moto;
+
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+
+/// Variables that would let the developer's machine into a test.
+const SCRUBBED: &[&str] = &[
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "KUBECONFIG",
+    "NO_COLOR",
+    "RUST_LOG",
+    "TERM",
+    "https_proxy",
+    "http_proxy",
+];
+/// Beginnings of such variables.
+const SCRUBBED_PREFIXES: &[&str] = &[
+    "AWS_",
+    "BAO_",
+    "GH_",
+    "GITHUB_",
+    "TENURE_",
+    "VAULT_",
+    "KUBERNETES_",
+];
+
+/// The program, in an environment that is the same everywhere: none of the
+/// variables that sign in to a system or change the output, and no home directory
+/// whose profiles could be picked up.
+pub fn tenure() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tenure"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let prefixed = SCRUBBED_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if prefixed || SCRUBBED.contains(&&*text) {
+            command.env_remove(&name);
+        }
+    }
+    command.env("HOME", target().join("no-home"));
+    // Without this the chain would ask the cloud's metadata address, and wait.
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The build directory, where `tests/run` puts what tests need besides Rust.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+/// Whether a test that lacks something must fail rather than be skipped.
+pub fn must_run() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Says that a test is skipped because `what` is not there, or fails in CI.
+pub fn skip(what: &str) {
+    assert!(!must_run(), "{what}; run tests/run");
+    println!("skipped: run tests/run ({what})");
+}
+
+#[test]
+fn the_program_starts_in_a_clean_environment() {
+    tenure().arg("--version").assert().success();
+}
