@@ -11,7 +11,7 @@ mod kubernetes;
 mod load;
 mod resume;
 mod store;
-mod vault;
+pub mod vault;
 
 pub use load::{LoadError, load};
 pub use store::{Manifest, Source, Store, StoreError};

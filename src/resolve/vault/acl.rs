@@ -278,6 +278,11 @@ impl<'a> Acl<'a> {
             .map_or(&[], |slot| self.slots[slot].parts.as_slice())
     }
 
+    /// The approval `operation` at `path` must wait for.
+    pub fn approval_at(&self, path: &str, operation: Operation) -> Option<ControlGroup> {
+        self.control_group(self.rules_at(path, operation))
+    }
+
     /// Decides.
     pub fn check(&self, request: &Request<'_>) -> Answer<'a> {
         if self.root {
@@ -402,7 +407,7 @@ impl<'a> Acl<'a> {
 }
 
 /// Whether `path` fits a pattern with `+` segments, and how many `+` it has.
-fn segment_match(pattern: &str, path: &str) -> Option<usize> {
+pub(super) fn segment_match(pattern: &str, path: &str) -> Option<usize> {
     let (body, open) = match pattern.strip_suffix('*') {
         Some(body) => (body, true),
         None => (pattern, false),

@@ -1,7 +1,10 @@
 //! Facts from the documents of HashiCorp Vault and OpenBao.
 
 pub mod acl;
+mod documents;
+mod escalate;
 pub mod hcl;
+mod judge;
 pub mod policy;
 
 use super::Context;

@@ -16,6 +16,8 @@ use serde_json::Value as Json;
 
 use super::hcl::{self, Item};
 
+pub(super) use decode::duration;
+
 /// Whose policy language is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
