@@ -1,22 +1,40 @@
 //! Facts from the documents of HashiCorp Vault and OpenBao.
+//!
+//! Policies become an exact ACL ([`acl`]); entities, groups, tokens and the roles of
+//! auth methods become identities; each of them is judged over *all* its policies
+//! together ([`judge`]) against the escalation catalogue ([`escalate`]). A document
+//! that could not be read, and a policy that does not parse, is a coverage gap.
 
 pub mod acl;
+mod attributes;
+pub mod audit;
+mod auth;
+mod book;
 mod documents;
+mod engines;
 mod escalate;
+mod evidence;
 pub mod hcl;
+mod identity;
 mod judge;
+mod mounts;
+mod people;
 pub mod policy;
-
-use super::Context;
-use crate::model::{AttributeDecl, Inventory};
-use crate::snapshot::Document;
+mod space;
+mod tokens;
 
 pub use acl::simulate;
+pub use attributes::ATTRIBUTES;
 
-/// The attributes this resolver sets.
-pub const ATTRIBUTES: &[AttributeDecl] = &[];
+use super::Context;
+use crate::model::{Builder, Inventory};
+use crate::snapshot::Document;
 
-/// Resolves the documents of all tenants.
-pub fn resolve(_documents: &[&Document], _context: &Context<'_>) -> Inventory {
-    Inventory::default()
+/// Resolves the documents of all vaults.
+pub fn resolve(documents: &[&Document], context: &Context<'_>) -> Inventory {
+    let mut build = Builder::new();
+    for space in documents::spaces(documents) {
+        space::resolve(&space, &mut build, context);
+    }
+    build.finish()
 }

@@ -1,0 +1,278 @@
+//! The policies of a namespace: parsed once, with their places in the input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::documents::{PolicyText, Space};
+use super::escalate::{Catalogue, Probe};
+use super::judge::Prepared;
+use super::policy::{Caps, Dialect, Policy, Rule};
+use crate::model::{Effect, Evidence, LineIndex, Location, Permission, PermissionSet, Sym};
+
+/// Parameters that take lists: a guard on them compares whole values.
+const LIST_PARAMETERS: &[&str] = &[
+    "policies",
+    "token_policies",
+    "allowed_policies",
+    "disallowed_policies",
+    "allowed_entity_aliases",
+    "bound_service_account_names",
+    "bound_service_account_namespaces",
+    "bound_audiences",
+    "bound_iam_principal_arn",
+    "policy_arns",
+    "role_arns",
+    "iam_groups",
+    "allowed_roles",
+    "allowed_domains",
+    "member_entity_ids",
+    "member_group_ids",
+    "creation_statements",
+];
+
+#[derive(Debug)]
+struct Origin {
+    file: Sym,
+    /// Text and its lines, where positions in the policy are positions in the file.
+    lines: Option<(LineIndex, String)>,
+}
+
+/// The policies of a namespace.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) prepared: Vec<Prepared>,
+    origins: Vec<Origin>,
+    index: FxHashMap<Sym, usize>,
+    /// Policies no server would accept: name, what is wrong, where.
+    pub(super) unparsed: BTreeMap<Sym, (String, Location)>,
+    /// The names the server lists, where it was asked.
+    pub(super) listed: Option<BTreeSet<Sym>>,
+}
+
+impl Book {
+    /// Parses the policies of `space`.
+    pub(super) fn new(
+        space: &Space<'_>,
+        dialect: Option<Dialect>,
+        catalogue: &Catalogue,
+        probes: &[Probe],
+    ) -> Self {
+        let mut texts: Vec<&PolicyText> = space.policies.iter().collect();
+        texts.sort_by(|a, b| (&a.name, a.file).cmp(&(&b.name, b.file)));
+        let parsed: Vec<_> = texts
+            .into_par_iter()
+            .map(|source| {
+                let namespace = space.namespace.as_str();
+                let lines = LineIndex::new(source.text.as_bytes());
+                let origin = Origin {
+                    file: source.file,
+                    lines: source.verbatim.then(|| (lines, source.text.clone())),
+                };
+                let policy = Policy::parse(&source.name, namespace, &source.text, dialect);
+                let prepared =
+                    policy.map(|policy| Prepared::new(policy, namespace, catalogue, probes));
+                (Sym::new(&source.name), origin, prepared)
+            })
+            .collect();
+        let mut book = Book {
+            prepared: Vec::with_capacity(parsed.len() + 1),
+            origins: Vec::with_capacity(parsed.len() + 1),
+            index: FxHashMap::default(),
+            unparsed: BTreeMap::new(),
+            listed: space
+                .keys("sys/policies/acl")
+                .or_else(|| space.keys("sys/policy"))
+                .map(|names| names.into_iter().map(Sym::new).collect()),
+        };
+        for (name, origin, prepared) in parsed {
+            match prepared {
+                Ok(prepared) => book.add(name, origin, prepared),
+                Err(error) => {
+                    let place = origin.locate(error.span);
+                    book.unparsed.insert(name, (error.message, place));
+                }
+            }
+        }
+        if !book.index.contains_key(&Sym::new("root")) {
+            let root = Policy {
+                name: "root".to_owned(),
+                rules: Vec::new(),
+            };
+            let origin = Origin {
+                file: Sym::new("root"),
+                lines: None,
+            };
+            let prepared = Prepared::new(root, "", catalogue, probes);
+            book.add(Sym::new("root"), origin, prepared);
+        }
+        book
+    }
+
+    fn add(&mut self, name: Sym, origin: Origin, prepared: Prepared) {
+        // Of two files with one name the first in path order counts for holders.
+        self.index.entry(name).or_insert(self.prepared.len());
+        self.prepared.push(prepared);
+        self.origins.push(origin);
+    }
+
+    /// The policy of this name.
+    pub(super) fn find(&self, name: Sym) -> Option<usize> {
+        self.index.get(&name).copied()
+    }
+
+    /// Whether an attached policy of this name does not exist. Unknown where the
+    /// list of policies was not read.
+    pub(super) fn is_undefined(&self, name: Sym) -> bool {
+        !self.index.contains_key(&name)
+            && !self.unparsed.contains_key(&name)
+            && self
+                .listed
+                .as_ref()
+                .is_some_and(|listed| !listed.contains(&name))
+    }
+
+    /// Where `span` of policy `at` stands.
+    pub(super) fn locate(&self, at: usize, span: Range<usize>) -> Option<Location> {
+        let origin = &self.origins[at];
+        (origin.file.as_str() != "root").then(|| origin.locate(span))
+    }
+
+    /// Evidence that the rule at `span` says `what`.
+    pub(super) fn evidence(&self, at: usize, span: Range<usize>, what: String) -> Evidence {
+        let name = self.prepared[at].policy.name.as_str();
+        let mut evidence = Evidence::new(what, name).at(self.locate(at, span.clone()));
+        if let Some((_, text)) = &self.origins[at].lines
+            && let Some(words) = text.get(span)
+        {
+            let line: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            let short: String = line.chars().take(160).collect();
+            evidence = evidence.quoting(short);
+        }
+        evidence
+    }
+
+    /// What policy `at` allows, for comparing inventories.
+    pub(super) fn permissions(&self, at: usize) -> PermissionSet {
+        let policy = &self.prepared[at].policy;
+        if policy.name == "root" {
+            return PermissionSet::new(vec![Permission {
+                effect: Effect::Allow,
+                actions: Box::new([Sym::new("*")]),
+                not_actions: false,
+                resources: Box::new([Sym::new("*")]),
+                not_resources: false,
+                condition: None,
+            }]);
+        }
+        PermissionSet::new(policy.rules.iter().map(permission).collect())
+    }
+
+    /// Parameters of policy `at` whose guard compares lists as a whole.
+    pub(super) fn list_guards(&self, at: usize) -> Vec<Sym> {
+        let mut found: Vec<Sym> = self.prepared[at]
+            .policy
+            .rules
+            .iter()
+            .filter_map(|rule| Some((rule, rule.denied.as_ref()?)))
+            .flat_map(|(rule, denied)| {
+                denied
+                    .iter()
+                    .filter(|(name, values)| {
+                        LIST_PARAMETERS.contains(&name.as_str())
+                            && !values.is_empty()
+                            && values.iter().any(|value| value.is_string())
+                    })
+                    .map(|(name, _)| Sym::new(&format!("{name} at {}", rule.pattern())))
+            })
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Paths of policy `at` whose control group lets everybody through.
+    pub(super) fn void_approvals(&self, at: usize) -> Vec<Sym> {
+        let mut found: Vec<Sym> = self.prepared[at]
+            .policy
+            .rules
+            .iter()
+            .filter(|rule| {
+                rule.control_group
+                    .as_ref()
+                    .is_some_and(|group| !group.is_effective())
+            })
+            .map(|rule| Sym::new(&rule.pattern()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Paths of policy `at` that depend on metadata.
+    pub(super) fn by_metadata(&self, at: usize) -> Vec<Sym> {
+        let mut found: Vec<Sym> = self.prepared[at]
+            .policy
+            .rules
+            .iter()
+            .filter(|rule| rule.templated && rule.path.contains("metadata"))
+            .map(|rule| Sym::new(&rule.pattern()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Groups that approve in control groups, by policy name.
+    pub(super) fn approvers(&self) -> BTreeSet<&str> {
+        self.prepared
+            .iter()
+            .flat_map(|one| &one.policy.rules)
+            .filter_map(|rule| rule.control_group.as_ref())
+            .flat_map(|group| &group.factors)
+            .flat_map(|factor| &factor.groups)
+            .map(String::as_str)
+            .collect()
+    }
+}
+
+impl Origin {
+    fn locate(&self, span: Range<usize>) -> Location {
+        match &self.lines {
+            Some((lines, text)) => lines.locate(self.file, text.as_bytes(), span),
+            None => Location::start_of(self.file),
+        }
+    }
+}
+
+fn permission(rule: &Rule) -> Permission {
+    let mut actions: Vec<Sym> = if rule.caps.any(Caps::DENY) {
+        vec![Sym::new("*")]
+    } else {
+        rule.caps.names().map(Sym::new).collect()
+    };
+    actions.sort();
+    // `+` is one segment; the neutral pattern language only knows any text.
+    let resource = rule
+        .pattern()
+        .split('/')
+        .map(|part| if part == "+" { "*" } else { part })
+        .collect::<Vec<_>>()
+        .join("/");
+    Permission {
+        effect: if rule.caps.any(Caps::DENY) {
+            Effect::Deny
+        } else {
+            Effect::Allow
+        },
+        actions: actions.into(),
+        not_actions: false,
+        resources: Box::new([Sym::new(&resource)]),
+        not_resources: false,
+        condition: rule
+            .is_guarded()
+            .then(|| Sym::new("request parameters, wrapping, approval or a second factor")),
+    }
+}

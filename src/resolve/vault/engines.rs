@@ -1,0 +1,455 @@
+//! Secrets engines: what they can make, and the long-lived secrets they hold.
+
+use jiff::SignedDuration;
+use serde_json::Value as Json;
+
+use super::documents::{
+    Answer, Space, flag, length, length_of, moment, number, strings, strings_of, text, time,
+};
+use super::mounts::{Mount, Table};
+use crate::model::{
+    Attrs, Builder, Credential, Identity, IdentityKind, IdentityRef, Moment, Sym, System,
+};
+
+/// A role of an engine and the requests that draw on it.
+#[derive(Debug)]
+pub(super) struct EngineRole {
+    pub(super) who: IdentityRef,
+    /// Paths with namespace; reading or updating one of them hands out a credential.
+    pub(super) draws: Vec<String>,
+}
+
+/// Reads roles, static roles, keys and stored secrets of every engine.
+pub(super) fn engines(space: &Space<'_>, table: &Table, build: &mut Builder) -> Vec<EngineRole> {
+    let mut roles = Vec::new();
+    for mount in table.engines() {
+        let engine = Engine { space, mount };
+        for (folder, draw) in role_folders(&mount.kind) {
+            for (name, answer) in space.below(&format!("{}/{folder}", mount.path)) {
+                roles.push(engine.role(build, folder, draw, name, answer));
+            }
+        }
+        for folder in ["static-roles", "static-role"] {
+            for (name, answer) in space.below(&format!("{}/{folder}", mount.path)) {
+                engine.static_role(build, folder, name, answer);
+            }
+        }
+        match mount.kind.as_str() {
+            "transit" => engine.keys(build),
+            "kv2" => engine.secrets(build),
+            "aws" => engine.aws_root(build),
+            "database" => engine.connections(build),
+            _ => {}
+        }
+    }
+    roles
+}
+
+/// Folder of roles, and below which words credentials are drawn.
+fn role_folders(kind: &str) -> &'static [(&'static str, &'static [&'static str])] {
+    match kind {
+        "database" | "rabbitmq" | "consul" | "nomad" | "azure" => &[("roles", &["creds"])],
+        "aws" => &[("roles", &["creds", "sts"])],
+        "kubernetes" => &[("roles", &["creds"])],
+        "gcp" => &[
+            ("roleset", &["token", "key"]),
+            ("impersonated-account", &["token"]),
+        ],
+        "ldap" | "openldap" => &[("role", &["creds"])],
+        "pki" => &[("roles", &["issue", "sign"])],
+        "ssh" => &[("roles", &["sign", "issue", "creds"])],
+        _ => &[],
+    }
+}
+
+struct Engine<'a> {
+    space: &'a Space<'a>,
+    mount: &'a Mount,
+}
+
+impl Engine<'_> {
+    fn role(
+        &self,
+        build: &mut Builder,
+        folder: &str,
+        draw: &[&str],
+        name: &str,
+        answer: &Answer,
+    ) -> EngineRole {
+        let data = &answer.data;
+        let mut fact = Identity::new(
+            System::Vault,
+            self.space.tenant,
+            format!("{}/{folder}/{name}", self.mount.path),
+            IdentityKind::Workload,
+            name,
+        );
+        fact.location = Some(answer.location);
+        let attrs = &mut fact.attrs;
+        attrs.set("type", "engine-role");
+        attrs.set("mount", self.mount.path.as_str());
+        attrs.set("engine", self.mount.kind.as_str());
+        let ttl_keys: &[&str] = match self.mount.kind.as_str() {
+            "kubernetes" => &["token_max_ttl"],
+            "aws" => &["max_sts_ttl"],
+            _ => &["max_ttl", "ttl"],
+        };
+        let max = length_of(data, ttl_keys).filter(|ttl| ttl.is_positive());
+        attrs.set("own_max_ttl", max.is_some());
+        attrs.set(
+            "max_ttl",
+            max.unwrap_or(self.mount.max_ttl).min(self.mount.max_ttl),
+        );
+        match self.mount.kind.as_str() {
+            "database" => database(data, attrs),
+            "aws" => aws(data, attrs),
+            "pki" => pki(data, attrs),
+            "ssh" => ssh(data, attrs),
+            "kubernetes" => kubernetes(data, attrs),
+            _ => {}
+        }
+        let draws = draw
+            .iter()
+            .map(|word| format!("{}{}/{word}/{name}", self.space.namespace, self.mount.path))
+            .collect();
+        EngineRole {
+            who: build.identity(fact),
+            draws,
+        }
+    }
+
+    /// A static role: a fixed account of another system whose password Vault changes.
+    fn static_role(&self, build: &mut Builder, folder: &str, name: &str, answer: &Answer) {
+        let data = &answer.data;
+        let id = format!("{}/{folder}/{name}", self.mount.path);
+        let mut fact = Credential::new(
+            System::Vault,
+            self.space.tenant,
+            None,
+            "static-role",
+            id,
+            name,
+        );
+        fact.location = Some(answer.location);
+        fact.expires = Moment::Never;
+        fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
+        let attrs = &mut fact.attrs;
+        attrs.set("engine", self.mount.kind.as_str());
+        attrs.set_some(
+            "rotation_period",
+            length(data, "rotation_period").filter(|period| period.is_positive()),
+        );
+        attrs.set_some("schedule", text(data, "rotation_schedule"));
+        attrs.set_some("account", text(data, "username"));
+        attrs.set_some("target", text(data, "db_name"));
+        build.credential(fact);
+    }
+
+    fn keys(&self, build: &mut Builder) {
+        for (name, answer) in self.space.below(&format!("{}/keys", self.mount.path)) {
+            let data = &answer.data;
+            let id = format!("{}/keys/{name}", self.mount.path);
+            let mut fact = Credential::new(
+                System::Vault,
+                self.space.tenant,
+                None,
+                "encryption-key",
+                id,
+                name,
+            );
+            fact.location = Some(answer.location);
+            fact.expires = Moment::Never;
+            // Symmetric keys tell the second of each version, others an object.
+            let versions: Vec<_> = data
+                .get("keys")
+                .and_then(Json::as_object)
+                .into_iter()
+                .flatten()
+                .filter_map(|(_, version)| {
+                    moment(version).or_else(|| time(version, "creation_time"))
+                })
+                .collect();
+            fact.created = versions.iter().min().copied();
+            fact.rotated = Moment::or_unknown(versions.iter().max().copied());
+            let attrs = &mut fact.attrs;
+            attrs.set_some("exportable", flag(data, "exportable"));
+            attrs.set_some("plaintext_backup", flag(data, "allow_plaintext_backup"));
+            let period = length(data, "auto_rotate_period");
+            attrs.set_some("rotates", period.map(|period| period.is_positive()));
+            attrs.set("versions", versions.len());
+            build.credential(fact);
+        }
+    }
+
+    /// Metadata of KV version 2; never the data.
+    fn secrets(&self, build: &mut Builder) {
+        for answer in self.space.lines(&format!("{}/metadata", self.mount.path)) {
+            let data = &answer.data;
+            let Some(about) = answer.about.as_deref() else {
+                continue;
+            };
+            let name = about
+                .strip_prefix(&format!("{}/metadata/", self.mount.path))
+                .unwrap_or(about);
+            let mut fact = Credential::new(
+                System::Vault,
+                self.space.tenant,
+                None,
+                "stored-secret",
+                about,
+                name,
+            );
+            fact.location = Some(answer.location);
+            fact.created = time(data, "created_time");
+            fact.rotated = Moment::or_unknown(time(data, "updated_time"));
+            let kept = length(data, "delete_version_after").filter(|after| after.is_positive());
+            fact.expires = match (kept, time(data, "updated_time")) {
+                (Some(after), Some(updated)) => Moment::or_unknown(updated.checked_add(after).ok()),
+                (Some(_), None) => Moment::Unknown,
+                (None, _) => Moment::Never,
+            };
+            let current = data
+                .get("versions")
+                .and_then(|versions| versions.get(number(data, "current_version")?.to_string()));
+            let deleted = current.is_some_and(|version| {
+                flag(version, "destroyed") == Some(true) || text(version, "deletion_time").is_some()
+            });
+            fact.active = !deleted;
+            if let Some(custom) = data.get("custom_metadata") {
+                fact.owner = ["owner", "team", "contact"]
+                    .into_iter()
+                    .find_map(|key| text(custom, key))
+                    .map(Sym::new);
+            }
+            fact.attrs.set("engine", "kv2");
+            fact.attrs
+                .set_some("versions", number(data, "current_version"));
+            build.credential(fact);
+        }
+    }
+
+    fn aws_root(&self, build: &mut Builder) {
+        let path = format!("{}/config/root", self.mount.path);
+        let Some(answer) = self.space.get(&path) else {
+            return;
+        };
+        let data = &answer.data;
+        let mut fact = Credential::new(
+            System::Vault,
+            self.space.tenant,
+            None,
+            "engine-root",
+            path,
+            self.mount.path.as_str(),
+        );
+        fact.location = Some(answer.location);
+        fact.expires = Moment::Never;
+        fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
+        let attrs = &mut fact.attrs;
+        attrs.set("engine", "aws");
+        attrs.set("long_lived_key", text(data, "access_key").is_some());
+        attrs.set_some("access_key", text(data, "access_key"));
+        attrs.set("federated", text(data, "identity_token_audience").is_some());
+        build.credential(fact);
+    }
+
+    fn connections(&self, build: &mut Builder) {
+        for (name, answer) in self.space.below(&format!("{}/config", self.mount.path)) {
+            let data = &answer.data;
+            let id = format!("{}/config/{name}", self.mount.path);
+            let mut fact = Credential::new(
+                System::Vault,
+                self.space.tenant,
+                None,
+                "engine-root",
+                id,
+                name,
+            );
+            fact.location = Some(answer.location);
+            fact.expires = Moment::Never;
+            fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
+            let attrs = &mut fact.attrs;
+            attrs.set("engine", "database");
+            let details = data.get("connection_details");
+            attrs.set_some(
+                "account",
+                details.and_then(|details| text(details, "username")),
+            );
+            attrs.set("any_role", strings(data, "allowed_roles").contains(&"*"));
+            build.credential(fact);
+        }
+    }
+}
+
+fn database(data: &Json, attrs: &mut Attrs) {
+    attrs.set_some("target", text(data, "db_name"));
+    let statements = strings_of(data, &["creation_statements"])
+        .join("\n")
+        .to_ascii_uppercase();
+    let superuser = [
+        "SUPERUSER",
+        "GRANT ALL PRIVILEGES ON *.*",
+        "GRANT ALL ON *.*",
+        "RDS_SUPERUSER",
+        "SYSADMIN",
+        "CREATEROLE",
+        "\"DBADMINANYDATABASE\"",
+        "\"ROOT\"",
+        "WITH GRANT OPTION",
+    ]
+    .iter()
+    .any(|word| statements.contains(word) && !statements.contains("NOSUPERUSER"));
+    attrs.set("superuser", superuser);
+}
+
+fn aws(data: &Json, attrs: &mut Attrs) {
+    let kinds = strings_of(data, &["credential_type", "credential_types"]);
+    attrs.set_some("credential_type", kinds.first().copied());
+    attrs.set("iam_user", kinds.contains(&"iam_user"));
+    let list = |key| {
+        strings(data, key)
+            .into_iter()
+            .map(Sym::new)
+            .collect::<Vec<Sym>>()
+    };
+    for key in ["role_arns", "policy_arns", "iam_groups"] {
+        let values = list(key);
+        if !values.is_empty() {
+            attrs.set(key, values);
+        }
+    }
+    let document = text(data, "policy_document")
+        .unwrap_or_default()
+        .replace([' ', '\n'], "");
+    let admin = strings(data, "policy_arns")
+        .iter()
+        .any(|arn| arn.ends_with("/AdministratorAccess"))
+        || (document.contains("\"Action\":\"*\"") && document.contains("\"Resource\":\"*\""));
+    attrs.set("admin_policy", admin);
+    attrs.set_some(
+        "permissions_boundary",
+        text(data, "permissions_boundary_arn"),
+    );
+}
+
+fn pki(data: &Json, attrs: &mut Attrs) {
+    attrs.set_some("any_name", flag(data, "allow_any_name"));
+    attrs.set_some("leased", flag(data, "generate_lease"));
+    let domains = strings(data, "allowed_domains");
+    attrs.set(
+        "any_domain",
+        domains.contains(&"*") && flag(data, "allow_glob_domains") == Some(true),
+    );
+    attrs.set_some("client_certificates", flag(data, "client_flag"));
+}
+
+fn ssh(data: &Json, attrs: &mut Attrs) {
+    let users = strings(data, "allowed_users");
+    attrs.set("any_user", users.contains(&"*"));
+    attrs.set_some("key_type", text(data, "key_type"));
+    let roots = users.contains(&"root") || text(data, "default_user") == Some("root");
+    attrs.set("root_user", roots);
+}
+
+fn kubernetes(data: &Json, attrs: &mut Attrs) {
+    let namespaces = strings(data, "allowed_kubernetes_namespaces");
+    attrs.set("any_namespace", namespaces.contains(&"*"));
+    attrs.set_some("kubernetes_role", text(data, "kubernetes_role_name"));
+    attrs.set_some("service_account", text(data, "service_account_name"));
+    let rules = text(data, "generated_role_rules")
+        .unwrap_or_default()
+        .replace([' ', '"', '\''], "");
+    let admin = text(data, "kubernetes_role_name") == Some("cluster-admin")
+        || rules.contains("verbs:[*]") && rules.contains("resources:[*]");
+    attrs.set("admin_policy", admin);
+}
+
+/// Leases that could be looked up.
+pub(super) fn leases(space: &Space<'_>, table: &Table, build: &mut Builder) {
+    let single = space.get("sys/leases/lookup").into_iter();
+    for answer in space.lines("sys/leases/lookup").iter().chain(single) {
+        let data = &answer.data;
+        let Some(id) = text(data, "id") else { continue };
+        // A login's lease is the token itself, which is listed by its accessor.
+        if id.starts_with("auth/") {
+            continue;
+        }
+        let path = text(data, "path").map_or_else(
+            || id.rsplit_once('/').map_or(id, |(path, _)| path).to_owned(),
+            str::to_owned,
+        );
+        let role = draw_role(table, &path);
+        let identity = role
+            .as_deref()
+            .and_then(|role| build.find(System::Vault, space.tenant, Sym::new(role)));
+        let mut fact = Credential::new(
+            System::Vault,
+            space.tenant,
+            identity,
+            "lease",
+            id,
+            path.as_str(),
+        );
+        fact.location = Some(answer.location);
+        fact.created = time(data, "issue_time");
+        fact.expires = Moment::or_unknown(time(data, "expire_time"));
+        fact.rotated = Moment::or_unknown(time(data, "last_renewal").or(fact.created));
+        let longest = identity
+            .and_then(|at| {
+                build
+                    .facts()
+                    .identity(at)
+                    .attrs
+                    .get(Sym::new("max_ttl"))
+                    .cloned()
+            })
+            .and_then(|value| match value {
+                crate::model::Value::Duration(max) => Some(max),
+                _ => None,
+            });
+        let life = fact
+            .created
+            .zip(fact.expires.at())
+            .map(|(from, to)| to.duration_since(from));
+        let attrs = &mut fact.attrs;
+        attrs.set_some("life", life);
+        attrs.set_some(
+            "beyond_role",
+            life.zip(longest)
+                .map(|(life, max)| life > max + SignedDuration::from_secs(60)),
+        );
+        attrs.set(
+            "irrevocable",
+            text(data, "revoke_error").is_some() || text(data, "error").is_some(),
+        );
+        build.credential(fact);
+    }
+    for answer in space.lines("sys/leases-irrevocable") {
+        let Some(id) = text(&answer.data, "lease_id") else {
+            continue;
+        };
+        let mut fact = Credential::new(System::Vault, space.tenant, None, "lease", id, id);
+        fact.location = Some(answer.location);
+        fact.attrs.set("irrevocable", true);
+        build.credential(fact);
+    }
+}
+
+/// The role whose credential `path` (`database/creds/ro`) draws.
+fn draw_role(table: &Table, path: &str) -> Option<String> {
+    let mount = table
+        .engines()
+        .iter()
+        .filter(|mount| {
+            path.strip_prefix(&mount.path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        })
+        .max_by_key(|mount| mount.path.len())?;
+    let rest = &path[mount.path.len() + 1..];
+    let (word, name) = rest.split_once('/')?;
+    let name = name.split('/').next().unwrap_or(name);
+    let (folder, _) = role_folders(&mount.kind)
+        .iter()
+        .find(|(_, draws)| draws.contains(&word))?;
+    Some(format!("{}/{folder}/{name}", mount.path))
+}

@@ -1,0 +1,313 @@
+//! Who holds which policies, and what that is worth.
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::book::Book;
+use super::judge::{Court, Hit, Judged, Prepared};
+use crate::model::{
+    Activation, Builder, CredentialRef, Entitlement, Gate, IdentityRef, Location, Moment, Path,
+    PermissionSetRef, Step, Sym, System, Verdict,
+};
+
+/// One attachment of a policy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grant {
+    pub(super) policy: Sym,
+    /// `token-policy`, `entity-policy`, `group-policy`, `role-policy`, `policy`.
+    pub(super) mechanism: &'static str,
+    /// The group it comes through.
+    pub(super) via: Option<Sym>,
+    pub(super) expires: Moment,
+    pub(super) since: Option<jiff::Timestamp>,
+    pub(super) location: Option<Location>,
+}
+
+impl Grant {
+    pub(super) fn new(policy: &str, mechanism: &'static str) -> Self {
+        Grant {
+            policy: Sym::new(policy),
+            mechanism,
+            via: None,
+            expires: Moment::Never,
+            since: None,
+            location: None,
+        }
+    }
+}
+
+/// Somebody with policies: an identity, or one of its credentials.
+#[derive(Debug)]
+pub(super) struct Principal {
+    pub(super) who: IdentityRef,
+    pub(super) grants: Vec<Grant>,
+    /// Policies that count beside the grants but are granted elsewhere.
+    pub(super) beside: Vec<Sym>,
+    /// The credential these policies belong to.
+    pub(super) credential: Option<CredentialRef>,
+}
+
+/// What was found out about one principal.
+#[derive(Debug)]
+pub(super) struct Outcome<'a> {
+    pub(super) who: IdentityRef,
+    pub(super) judged: &'a Judged,
+    /// Indices into the book, in the order of `judged.shares`.
+    pub(super) set: &'a [usize],
+}
+
+/// Judges every distinct set once and emits entitlements and paths.
+pub(super) fn settle(
+    build: &mut Builder,
+    tenant: Sym,
+    scope: Sym,
+    book: &Book,
+    court: &Court<'_>,
+    principals: &[Principal],
+    mut each: impl FnMut(&mut Builder, &Outcome<'_>),
+) {
+    let sets: Vec<Vec<usize>> = principals
+        .par_iter()
+        .map(|principal| {
+            let names = principal.grants.iter().map(|grant| grant.policy);
+            let mut set: Vec<usize> = names
+                .chain(principal.beside.iter().copied())
+                .filter_map(|name| book.find(name))
+                .collect();
+            set.sort_unstable();
+            set.dedup();
+            set
+        })
+        .collect();
+    let mut distinct: Vec<&[usize]> = Vec::new();
+    let mut number: FxHashMap<&[usize], usize> = FxHashMap::default();
+    for set in &sets {
+        number.entry(set).or_insert_with(|| {
+            distinct.push(set);
+            distinct.len() - 1
+        });
+    }
+    let judged: Vec<Judged> = distinct
+        .par_iter()
+        .map(|set| {
+            let set: Vec<&Prepared> = set.iter().map(|&at| &book.prepared[at]).collect();
+            court.judge(&set)
+        })
+        .collect();
+
+    let mut desk = Desk {
+        tenant,
+        scope,
+        book,
+        court,
+        sets: FxHashMap::default(),
+        granted: FxHashSet::default(),
+        walked: FxHashMap::default(),
+    };
+    for (principal, set) in principals.iter().zip(&sets) {
+        let judged = &judged[number[set.as_slice()]];
+        desk.emit(build, principal, set, judged);
+        each(
+            build,
+            &Outcome {
+                who: principal.who,
+                judged,
+                set,
+            },
+        );
+    }
+    desk.finish(build);
+}
+
+struct Desk<'a> {
+    tenant: Sym,
+    scope: Sym,
+    book: &'a Book,
+    court: &'a Court<'a>,
+    sets: FxHashMap<usize, PermissionSetRef>,
+    granted: FxHashSet<(IdentityRef, Sym, &'static str, Option<Sym>)>,
+    /// The best path of each walker and technique so far.
+    walked: FxHashMap<(IdentityRef, usize), Path>,
+}
+
+impl Desk<'_> {
+    fn emit(&mut self, build: &mut Builder, principal: &Principal, set: &[usize], judged: &Judged) {
+        if let Some(at) = principal.credential
+            && let Some(credential) = build.facts_mut().credentials.get_mut(at.0 as usize)
+        {
+            credential.tier = judged.tier;
+        }
+        build.raise(principal.who, judged.tier);
+        for grant in &principal.grants {
+            let key = (principal.who, grant.policy, grant.mechanism, grant.via);
+            if !self.granted.insert(key) {
+                continue;
+            }
+            let entitlement = self.entitlement(build, principal.who, grant, set, judged);
+            build.entitlement(entitlement);
+        }
+        for hit in &judged.hits {
+            let key = (principal.who, hit.technique);
+            let better = self
+                .walked
+                .get(&key)
+                .is_none_or(|old| old.verdict < hit.verdict);
+            if better {
+                let path = self.path(build, principal.who, hit, set);
+                self.walked.insert(key, path);
+            }
+        }
+    }
+
+    fn entitlement(
+        &mut self,
+        build: &mut Builder,
+        who: IdentityRef,
+        grant: &Grant,
+        set: &[usize],
+        judged: &Judged,
+    ) -> Entitlement {
+        let mut fact = Entitlement::new(
+            System::Vault,
+            self.tenant,
+            who,
+            grant.mechanism,
+            grant.policy,
+            self.scope,
+        );
+        fact.via = grant.via;
+        fact.expires = grant.expires;
+        fact.since = grant.since;
+        fact.location = grant.location;
+        let Some(at) = self.book.find(grant.policy) else {
+            fact.verdict = Verdict::No;
+            if let Some((message, place)) = self.book.unparsed.get(&grant.policy) {
+                fact.verdict = Verdict::Conditional;
+                fact.residual = Some(Sym::new(&format!("the policy does not parse: {message}")));
+                fact.activation = Activation::Unknown;
+                fact.location = Some(*place);
+            } else if !self.book.is_undefined(grant.policy) {
+                fact.verdict = Verdict::Conditional;
+                fact.residual = Some(Sym::new("the policy was not read"));
+                fact.activation = Activation::Unknown;
+            }
+            return fact;
+        };
+        let permissions = *self
+            .sets
+            .entry(at)
+            .or_insert_with(|| build.permission_set(self.book.permissions(at)));
+        fact.permissions = Some(permissions);
+        fact.location = self.book.prepared[at]
+            .policy
+            .rules
+            .first()
+            .and_then(|rule| self.book.locate(at, rule.span.clone()))
+            .or(fact.location);
+        let Some(share) = set
+            .iter()
+            .position(|&one| one == at)
+            .and_then(|place| judged.shares.get(place))
+        else {
+            return fact;
+        };
+        fact.tier = share.tier;
+        fact.verdict = share.verdict;
+        fact.residual = share.residual.as_deref().map(Sym::new);
+        if share.approval {
+            // The policy only asks for approval; whether anybody gave one is told
+            // by the ledger.
+            fact.activation = Activation::Eligible;
+        }
+        let attrs = &mut fact.attrs;
+        for (name, list) in [
+            ("bypasses_approval", &share.bypasses_approval),
+            ("drops_wrapping", &share.drops_wrapping),
+            ("undoes_deny", &share.undoes_deny),
+            ("legacy_path_open", &share.legacy_path_open),
+        ] {
+            if !list.is_empty() {
+                attrs.set(
+                    name,
+                    list.iter().map(|text| Sym::new(text)).collect::<Vec<_>>(),
+                );
+            }
+        }
+        fact
+    }
+
+    fn path(&self, build: &Builder, who: IdentityRef, hit: &Hit, set: &[usize]) -> Path {
+        let technique = &self.court.catalogue.techniques[hit.technique];
+        let from = build.facts().identity(who).id;
+        let gate = if hit.approval {
+            Gate::Unproved
+        } else {
+            Gate::None
+        };
+        let steps = hit
+            .requests
+            .iter()
+            .enumerate()
+            .map(|(number, (operation, path))| {
+                let word = format!("{operation:?}").to_lowercase();
+                let given = hit
+                    .given_by
+                    .iter()
+                    .skip(if technique.all { number } else { 0 });
+                Step {
+                    from,
+                    action: Sym::new(&format!("{word} {path}")),
+                    to: Sym::new(path),
+                    gate,
+                    evidence: given
+                        .take(if technique.all { 1 } else { usize::MAX })
+                        .map(|(policy, span)| {
+                            self.book.evidence(
+                                set[*policy],
+                                span.clone(),
+                                format!("allows {word} at {path}"),
+                            )
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
+        let first = hit.given_by.first();
+        let mut path = Path {
+            system: System::Vault,
+            tenant: self.tenant,
+            from: who,
+            to: None,
+            tier: technique.tier,
+            technique: Sym::new(&technique.id),
+            name: Sym::new(&technique.name),
+            verdict: hit.verdict,
+            residual: hit.residual.as_deref().map(Sym::new),
+            gate,
+            steps,
+            attrs: Default::default(),
+            location: first.and_then(|(policy, span)| self.book.locate(set[*policy], span.clone())),
+        };
+        let (operation, witness) = &hit.requests[0];
+        let request = format!("{operation:?} {witness}").to_lowercase();
+        path.attrs.set("request", Sym::new(&request));
+        path.attrs.set("why", Sym::new(&technique.why));
+        let mut policies: Vec<Sym> = hit
+            .given_by
+            .iter()
+            .map(|(policy, _)| Sym::new(&self.book.prepared[set[*policy]].policy.name))
+            .collect();
+        policies.sort();
+        policies.dedup();
+        path.attrs.set("policies", policies);
+        path
+    }
+
+    fn finish(self, build: &mut Builder) {
+        let mut walked: Vec<((IdentityRef, usize), Path)> = self.walked.into_iter().collect();
+        walked.sort_by_key(|(key, _)| *key);
+        for (_, path) in walked {
+            build.path(path);
+        }
+    }
+}
