@@ -3,6 +3,7 @@
 mod attributes;
 pub mod policy;
 pub mod simulate;
+mod read;
 
 pub use attributes::ATTRIBUTES;
 

@@ -1,0 +1,354 @@
+//! AWS's documents as typed values that borrow from the files they stand in.
+//!
+//! Nothing is copied that need not be: texts are slices of the file unless they hold
+//! escapes, and a slice tells where it stands ([`File::locate`]). Unknown members are
+//! passed over, so newer answers of AWS stay readable.
+
+pub mod document;
+pub mod iam;
+pub mod organization;
+pub mod report;
+pub mod sso;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::model::{LineIndex, Location, Sym};
+use crate::snapshot::Document;
+
+/// A file whose values borrow from it.
+#[derive(Debug)]
+pub struct File<'a> {
+    /// As the user named it.
+    pub name: Sym,
+    /// Below the source's directory.
+    pub path: Sym,
+    /// Which of AWS's documents it is.
+    pub kind: &'static str,
+    /// The account it was read from, where its place tells.
+    pub account: Option<Sym>,
+    /// Its text, without a byte order mark.
+    pub text: &'a str,
+    lines: OnceLock<LineIndex>,
+}
+
+/// Part of a file that cannot be used, and why.
+#[derive(Clone, Debug)]
+pub struct Unusable {
+    /// Where.
+    pub location: Location,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Location {
+            file, line, column, ..
+        } = self.location;
+        write!(f, "{file}:{line}:{column}: {}", self.message)
+    }
+}
+
+impl<'a> File<'a> {
+    /// The text of a document.
+    ///
+    /// # Errors
+    /// Where it is no UTF-8.
+    pub fn new(document: &'a Document) -> Result<Self, Unusable> {
+        let bytes: &'a [u8] = &document.text;
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            Unusable {
+                location: LineIndex::new(bytes).locate(document.file, bytes, at..at + 1),
+                message: "not UTF-8; AWS answers in UTF-8".to_owned(),
+            }
+        })?;
+        Ok(File {
+            name: document.file,
+            path: document.path,
+            kind: document.kind,
+            account: document
+                .tenant
+                .or_else(|| account_in_path(&document.path))
+                .or_else(|| account_in_path(&document.file)),
+            text,
+            lines: OnceLock::new(),
+        })
+    }
+
+    /// Where `part` stands, if it is a slice of this file.
+    pub fn locate(&self, part: &str) -> Option<Location> {
+        let start = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        let end = start.checked_add(part.len())?;
+        (end <= self.text.len()).then(|| self.locate_range(start..end))
+    }
+
+    /// Where a range of bytes stands.
+    pub fn locate_range(&self, range: std::ops::Range<usize>) -> Location {
+        let bytes = self.text.as_bytes();
+        self.lines
+            .get_or_init(|| LineIndex::new(bytes))
+            .locate(self.name, bytes, range)
+    }
+
+    /// The byte offset at which `part`, a slice of this file, starts.
+    pub fn offset_of(&self, part: &str) -> Option<usize> {
+        let start = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        (start + part.len() <= self.text.len()).then_some(start)
+    }
+
+    /// The pages in this file: values one after the other, one per line, or the
+    /// elements of one array. Stops at the first that cannot be used.
+    pub fn pages<T: Deserialize<'a>>(&self) -> (Vec<T>, Option<Unusable>) {
+        let unusable = |error: &serde_json::Error| {
+            let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
+            let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
+            Unusable {
+                location: Location {
+                    file: self.name,
+                    line,
+                    column,
+                    end_line: line,
+                    end_column: column.saturating_add(1),
+                },
+                message: error.to_string(),
+            }
+        };
+        if self.text.trim_start().starts_with('[') {
+            return match serde_json::from_str(self.text) {
+                Ok(pages) => (pages, None),
+                Err(error) => (Vec::new(), Some(unusable(&error))),
+            };
+        }
+        let mut pages = Vec::new();
+        for page in serde_json::Deserializer::from_str(self.text).into_iter() {
+            match page {
+                Ok(page) => pages.push(page),
+                Err(error) => return (pages, Some(unusable(&error))),
+            }
+        }
+        (pages, None)
+    }
+}
+
+/// The last directory of `path` that is an account number.
+fn account_in_path(path: &str) -> Option<Sym> {
+    let (folder, _) = path.rsplit_once('/')?;
+    folder
+        .rsplit('/')
+        .find(|part| is_account(part))
+        .map(Sym::new)
+}
+
+/// Whether `text` is an account number: twelve digits.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The account number in an ARN, if it has one.
+pub fn account_of(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?
+        .split(':')
+        .nth(3)
+        .filter(|part| is_account(part))
+}
+
+/// Text that is a slice of its file unless it holds escapes.
+///
+/// `Cow` alone borrows only as a direct struct field; inside an `Option` or a list
+/// serde copies it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// Interned.
+    pub fn sym(&self) -> Sym {
+        Sym::new(&self.0)
+    }
+
+    /// The slice of the file, if it is one.
+    pub fn slice(&self) -> Option<&'a str> {
+        match self.0 {
+            Cow::Borrowed(slice) => Some(slice),
+            Cow::Owned(_) => None,
+        }
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        from.deserialize_str(Borrow)
+    }
+}
+
+/// A time as the CLI (RFC 3339) or the API (seconds since 1970) writes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time(pub Option<Timestamp>);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time: RFC 3339 text or seconds since 1970")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+                Ok(Time(text.parse().ok()))
+            }
+
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Time, E> {
+                Ok(Time(Timestamp::from_second(seconds).ok()))
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Time, E> {
+                let seconds = i64::try_from(seconds).ok();
+                Ok(Time(
+                    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+                ))
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Time, E> {
+                // Milliseconds are what AWS knows; a cast saturates.
+                Ok(Time(
+                    Timestamp::from_millisecond((seconds * 1000.0) as i64).ok(),
+                ))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Time, E> {
+                Ok(Time(None))
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
+
+/// Reads `null` as the default.
+fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+/// A tag, as IAM, Secrets Manager and Identity Center write it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub key: Text<'a>,
+    /// Its value.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub value: Text<'a>,
+}
+
+/// The pages of a small document, copied out of it.
+pub fn small<T: DeserializeOwned>(file: &File<'_>) -> (Vec<T>, Option<Unusable>) {
+    file.pages()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::System;
+    use std::sync::Arc;
+
+    fn document(path: &str, text: &str) -> Document {
+        Document {
+            system: System::Aws,
+            kind: "x",
+            tenant: None,
+            path: Sym::new(path),
+            file: Sym::new(path),
+            text: Arc::from(text.as_bytes()),
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct One<'a> {
+        #[serde(borrow)]
+        a: Option<Text<'a>>,
+    }
+
+    #[test]
+    fn pages_come_in_every_shape() {
+        for text in [
+            r#"{"a":"1"}{"a":"2"}"#,
+            "{\"a\":\"1\"}\n{\"a\":\"2\"}\n",
+            r#"[{"a":"1"},{"a":"2"}]"#,
+        ] {
+            let document = document("aws/111122223333/x.json", text);
+            let file = File::new(&document).unwrap();
+            assert_eq!(file.account, Some(Sym::new("111122223333")));
+            let (pages, bad) = file.pages::<One<'_>>();
+            assert!(bad.is_none());
+            let texts: Vec<_> = pages.iter().map(|page| page.a.as_deref()).collect();
+            assert_eq!(texts, [Some("1"), Some("2")]);
+        }
+    }
+
+    #[test]
+    fn borrowed_text_tells_where_it_stands() {
+        let document = document("x.json", "{\n  \"a\": \"hé\"\n}");
+        let file = File::new(&document).unwrap();
+        let (pages, _) = file.pages::<One<'_>>();
+        let slice = pages[0].a.as_ref().and_then(Text::slice).unwrap();
+        let at = file.locate(slice).unwrap();
+        assert_eq!((at.line, at.column, at.end_column), (2, 9, 11));
+        assert_eq!(file.locate("elsewhere"), None);
+    }
+
+    #[test]
+    fn a_truncated_page_is_told_with_its_place() {
+        let document = document("x.json", "{\"a\":\"1\"}\n{\"a\":\"");
+        let file = File::new(&document).unwrap();
+        let (pages, bad) = file.pages::<One<'_>>();
+        assert_eq!(pages.len(), 1);
+        assert_eq!(bad.unwrap().location.line, 2);
+    }
+
+    #[test]
+    fn times_of_cli_and_api_agree() {
+        let of = |text: &str| serde_json::from_str::<Time>(text).unwrap().0.unwrap();
+        let cli = of("\"2026-11-01T10:00:00+00:00\"");
+        assert_eq!(cli, of(&cli.as_second().to_string()));
+        assert_eq!(cli, of(&format!("{}.0", cli.as_second())));
+        assert_eq!(serde_json::from_str::<Time>("\"N/A\"").unwrap().0, None);
+    }
+}
