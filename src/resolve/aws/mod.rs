@@ -1,9 +1,18 @@
 //! Facts from the documents of aws.
 
+mod actions;
 mod attributes;
+mod documents;
+mod escalation;
+mod judge;
+mod organization;
 pub mod policy;
-pub mod simulate;
 mod read;
+pub mod simulate;
+mod sso;
+mod subject;
+mod tiers;
+mod world;
 
 pub use attributes::ATTRIBUTES;
 

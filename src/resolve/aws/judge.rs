@@ -1,0 +1,421 @@
+//! What subjects may do, with reasons.
+
+use rustc_hash::FxHashMap;
+
+use super::actions::{ActionId, ActionMask, Actions, Memo};
+use super::documents::DocId;
+use super::policy::{
+    Action, Decision, Pattern, Policy, PolicyKind, PolicySets, Request, ResourcePolicy, Resources,
+    Statement, StatementRef, decide, decide_identity, evaluate, evaluate_identity,
+};
+use super::subject::{Rails, Subject, SubjectId, Subjects};
+use super::world::World;
+use crate::model::{Effect, Evidence, Location, Sym, Verdict};
+
+/// Most resources tried when asked for "some resource".
+const MAX_TRIED: usize = 64;
+/// What stands for a name nobody chose.
+pub const PROBE: &str = "tenure-probe";
+/// Longest excerpt of a statement.
+const EXCERPT: usize = 240;
+
+/// Further context of one request, keys in lower case.
+pub type With<'a> = [(&'a str, &'a str)];
+
+/// The answer to a question, with reasons.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether it is allowed.
+    pub verdict: Verdict,
+    /// What must hold.
+    pub residual: Option<String>,
+    /// The statements that decide.
+    pub evidence: Vec<Evidence>,
+    /// An explicit deny decides.
+    pub denied: bool,
+}
+
+/// Everything needed to judge.
+#[derive(Debug)]
+pub struct Judge<'w> {
+    /// The documents.
+    pub world: &'w World<'w>,
+    /// The subjects.
+    pub subjects: &'w Subjects<'w>,
+    /// Known actions.
+    pub actions: Actions,
+    /// What each document's allow statements name of the known actions.
+    masks: Vec<ActionMask>,
+    /// The union of these over each subject's documents.
+    reach: Vec<ActionMask>,
+    no_rails: Rails<'w>,
+}
+
+impl<'w> Judge<'w> {
+    /// Matches every document against the known actions.
+    pub fn new(world: &'w World<'w>, subjects: &'w Subjects<'w>, actions: Actions) -> Self {
+        let mut memo = Memo::default();
+        let masks: Vec<ActionMask> = world
+            .documents
+            .iter()
+            .map(|(_, parsed)| match &parsed.policy {
+                Ok(policy) => actions.allowed(policy.document(), &mut memo),
+                Err(_) => ActionMask::default(),
+            })
+            .collect();
+        let reach = subjects
+            .list
+            .iter()
+            .map(|subject| {
+                let mut mask = ActionMask::default();
+                for doc in &subject.docs {
+                    mask.union(masks[doc.0 as usize]);
+                }
+                mask
+            })
+            .collect();
+        Judge {
+            world,
+            subjects,
+            actions,
+            masks,
+            reach,
+            no_rails: Rails {
+                scps: None,
+                names: Vec::new(),
+                open: true,
+            },
+        }
+    }
+
+    /// What the subject's allow statements name, whatever else takes it away.
+    pub fn reach(&self, id: SubjectId) -> ActionMask {
+        self.reach[id.0 as usize]
+    }
+
+    /// What a document's allow statements name.
+    pub fn mask(&self, doc: DocId) -> ActionMask {
+        self.masks[doc.0 as usize]
+    }
+
+    /// The guardrails of an account.
+    pub fn rails(&self, account: Sym) -> &Rails<'w> {
+        self.subjects.rails.get(&account).unwrap_or(&self.no_rails)
+    }
+
+    fn sets<'s>(&'s self, subject: &'s Subject<'w>) -> PolicySets<'s> {
+        PolicySets {
+            identity: &subject.identity,
+            boundary: subject.boundary_policy.as_ref().map(|list| &list[..]),
+            session: &[],
+            scps: self
+                .rails(subject.account)
+                .scps
+                .as_deref()
+                .unwrap_or_default(),
+            rcps: &[],
+            resource: ResourcePolicy::Absent,
+            endpoint: &[],
+        }
+    }
+
+    /// Whether the subject's own side allows `action` on `resource`.
+    pub fn allows(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        resource: &str,
+        with: &With<'_>,
+    ) -> Verdict {
+        let request = request(subject, action, resource, with);
+        decide_identity(&request, &self.sets(subject))
+    }
+
+    /// The same with other policies in place of the subject's own and boundary.
+    pub fn allows_as(
+        &self,
+        subject: &Subject<'w>,
+        identity: &[&Policy],
+        bounded: bool,
+        action: &Action,
+        resource: &str,
+        with: &With<'_>,
+    ) -> Verdict {
+        let request = request(subject, action, resource, with);
+        let mut sets = self.sets(subject);
+        sets.identity = identity;
+        if !bounded {
+            sets.boundary = None;
+        }
+        decide_identity(&request, &sets)
+    }
+
+    /// Whether the subject may assume the role with this trust policy: both sides.
+    pub fn assumes(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        role: &str,
+        trust: &Policy,
+    ) -> Verdict {
+        let request = request(subject, action, role, &[]);
+        let mut sets = self.sets(subject);
+        sets.resource = ResourcePolicy::Present(trust);
+        decide(&request, &sets)
+    }
+
+    /// As [`Self::assumes`], with reasons.
+    pub fn explain_assume(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        role: &Subject<'w>,
+        trust: &Policy,
+    ) -> Answer {
+        let request = request(subject, action, &role.arn, &[]);
+        let mut sets = self.sets(subject);
+        sets.resource = ResourcePolicy::Present(trust);
+        let decision = evaluate(&request, &sets);
+        let mut answer = self.answer(subject, action, &sets, &decision);
+        for place in &decision.by {
+            if place.kind == PolicyKind::Resource
+                && let Some(statement) = place.of(&sets)
+                && let Some(source) = role.holder.and_then(|holder| holder.trust)
+            {
+                answer.evidence.push(Evidence {
+                    what: format!("the trust policy of `{}` lets it in", name_of(&role.arn)).into(),
+                    source: role.arn,
+                    location: source.locate(self.world.files, statement.range.clone()),
+                    excerpt: self
+                        .world
+                        .documents
+                        .id(source)
+                        .map(|doc| self.excerpt(doc, statement)),
+                });
+            }
+        }
+        answer
+    }
+
+    /// Whether the subject's own side allows `action` on `resource`, with reasons.
+    pub fn explain(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        resource: &str,
+        with: &With<'_>,
+    ) -> Answer {
+        let request = request(subject, action, resource, with);
+        let sets = self.sets(subject);
+        let decision = evaluate_identity(&request, &sets);
+        self.answer(subject, action, &sets, &decision)
+    }
+
+    fn answer(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        sets: &PolicySets<'_>,
+        decision: &Decision,
+    ) -> Answer {
+        let evidence = decision
+            .by
+            .iter()
+            .filter_map(|place| self.evidence(subject, action, sets, *place))
+            .collect();
+        Answer {
+            verdict: decision.verdict,
+            residual: decision.residual.clone(),
+            evidence,
+            denied: decision.explicit_deny,
+        }
+    }
+
+    fn evidence(
+        &self,
+        subject: &Subject<'w>,
+        action: &Action,
+        sets: &PolicySets<'_>,
+        place: StatementRef,
+    ) -> Option<Evidence> {
+        let statement = place.of(sets)?;
+        let verb = match statement.effect {
+            Effect::Allow => "allows",
+            Effect::Deny => "denies",
+        };
+        let what = format!(
+            "{verb} {} on {}",
+            action.as_str(),
+            resources(statement.resources.as_ref())
+        );
+        match place.kind {
+            PolicyKind::Identity => {
+                let doc = *subject.docs.get(place.policy as usize)?;
+                let held = subject.held.iter().find(|held| held.doc == Some(doc))?;
+                Some(Evidence {
+                    what: what.into(),
+                    source: held.grant.arn.unwrap_or(held.grant.name),
+                    location: self.locate(held.grant.source, statement),
+                    excerpt: Some(self.excerpt(doc, statement)),
+                })
+            }
+            PolicyKind::Boundary => Some(Evidence::new(
+                format!("the boundary {what}"),
+                subject.boundary?,
+            )),
+            PolicyKind::Scp => Some(Evidence::new(
+                format!("a service control policy {what}"),
+                subject.account,
+            )),
+            _ => None,
+        }
+    }
+
+    fn locate(
+        &self,
+        source: Option<super::documents::Source<'_>>,
+        statement: &Statement,
+    ) -> Option<Location> {
+        source?.locate(self.world.files, statement.range.clone())
+    }
+
+    fn excerpt(&self, doc: DocId, statement: &Statement) -> Box<str> {
+        let text = &self.world.documents.get(doc).text;
+        let own = text.get(statement.range.clone()).unwrap_or_default();
+        let mut shown = String::with_capacity(own.len().min(EXCERPT));
+        for word in own.split_whitespace() {
+            if !shown.is_empty() {
+                shown.push(' ');
+            }
+            if shown.chars().count() + word.chars().count() > EXCERPT {
+                shown.push('…');
+                break;
+            }
+            shown.push_str(word);
+        }
+        shown.into()
+    }
+
+    /// The best answer over all resources that match `universe`, and a resource that
+    /// gives it.
+    ///
+    /// Every allow statement about the action is cut with the universe (and with the
+    /// boundary); one resource of each cut is put to the evaluator.
+    pub fn allows_some(
+        &self,
+        subject: &Subject<'w>,
+        action: ActionId,
+        universe: &Pattern,
+        with: &With<'_>,
+    ) -> (Verdict, String) {
+        let action = self.actions.get(action);
+        let mut cuts = Vec::new();
+        cut(&subject.identity, action, universe, &mut cuts);
+        if let Some(boundary) = &subject.boundary_policy {
+            let mut bounded = Vec::new();
+            for one in &cuts {
+                cut(&boundary[..], action, one, &mut bounded);
+                if bounded.len() > MAX_TRIED {
+                    break;
+                }
+            }
+            cuts.extend(bounded);
+        }
+        let mut best = (Verdict::No, String::new());
+        for one in cuts.iter().take(MAX_TRIED) {
+            let resource = one.sample(PROBE);
+            let verdict = self.allows(subject, action, &resource, with);
+            if verdict > best.0 {
+                best = (verdict, resource);
+            }
+            if best.0 == Verdict::Yes {
+                break;
+            }
+        }
+        best
+    }
+}
+
+/// The parts of `universe` that allow statements of `policies` about `action` name.
+fn cut(policies: &[&Policy], action: &Action, universe: &Pattern, cuts: &mut Vec<Pattern>) {
+    for policy in policies {
+        for (_, statement) in policy.about(action) {
+            if statement.effect != Effect::Allow {
+                continue;
+            }
+            let Some(resources) = &statement.resources else {
+                continue;
+            };
+            if resources.not {
+                cuts.push(universe.clone());
+                continue;
+            }
+            for pattern in &resources.patterns {
+                let widest = pattern.widest();
+                let both = if widest.is_everything() {
+                    Some(universe.clone())
+                } else {
+                    universe.intersection(widest)
+                };
+                if let Some(both) = both
+                    && !cuts.contains(&both)
+                {
+                    cuts.push(both);
+                }
+                if cuts.len() > MAX_TRIED {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn request<'r>(
+    subject: &'r Subject<'_>,
+    action: &'r Action,
+    resource: &'r str,
+    with: &'r With<'r>,
+) -> Request<'r> {
+    Request {
+        principal: &subject.principal,
+        action,
+        resource,
+        resource_account: None,
+        context: &subject.context,
+        extra: with,
+    }
+}
+
+/// A resource element for people.
+fn resources(resources: Option<&Resources>) -> String {
+    let Some(resources) = resources else {
+        return "the role".to_owned();
+    };
+    let mut shown: Vec<&str> = resources
+        .patterns
+        .iter()
+        .take(2)
+        .map(super::policy::Text::source)
+        .collect();
+    if resources.patterns.len() > 2 {
+        shown.push("…");
+    }
+    let list = shown.join(", ");
+    if resources.not {
+        format!("everything but {list}")
+    } else {
+        list
+    }
+}
+
+/// The last part of an ARN, for people.
+pub fn name_of(arn: &str) -> &str {
+    arn.rsplit(['/', ':']).next().unwrap_or(arn)
+}
+
+/// Subjects whose policies and limits are the same, so that one answer serves all as
+/// long as no policy looks at who asks.
+pub type Alike = (Vec<DocId>, super::subject::Limit, Sym);
+
+/// A table of answers by [`Alike`].
+pub type ByAlike<T> = FxHashMap<Alike, T>;

@@ -1,0 +1,206 @@
+//! The organisation: which accounts, and which guardrails bear on each.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::documents::{Documents, Source};
+use super::read::{self, File, Unusable, organization as answers};
+use crate::model::Sym;
+
+/// Units nest at most five deep; a longer chain is a loop.
+const MAX_LEVELS: usize = 16;
+
+/// What Organizations says.
+#[derive(Debug, Default)]
+pub struct Organization<'a> {
+    /// `o-…`.
+    pub id: Option<Sym>,
+    /// The management account: guardrails do not bear on it.
+    pub management: Option<Sym>,
+    /// Names of accounts by number.
+    pub accounts: BTreeMap<Sym, Sym>,
+    /// Root credentials are managed centrally, where that was read.
+    pub root_centralized: Option<bool>,
+    /// Policies were read.
+    pub policies_read: bool,
+    roots: FxHashMap<String, RootTypes>,
+    parents: FxHashMap<String, String>,
+    policies: Vec<Guardrail<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RootTypes {
+    scps: bool,
+    rcps: bool,
+}
+
+/// A service or resource control policy.
+#[derive(Debug)]
+pub struct Guardrail<'a> {
+    /// `p-…`.
+    pub id: Sym,
+    /// Name.
+    pub name: Sym,
+    /// Its document.
+    pub source: Source<'a>,
+    kind: GuardrailKind,
+    targets: Vec<String>,
+}
+
+/// Which side a guardrail limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardrailKind {
+    /// Service control policy: principals of the account.
+    Scp,
+    /// Resource control policy: resources of the account.
+    Rcp,
+}
+
+impl<'a> Organization<'a> {
+    /// Takes in one document.
+    pub fn read(
+        &mut self,
+        at: usize,
+        file: &'a File<'a>,
+        _documents: &mut Documents,
+    ) -> Option<Unusable> {
+        match file.kind {
+            "organization" => {
+                let (pages, bad) = read::small::<answers::Described>(file);
+                for page in pages {
+                    self.id = Some(Sym::new(&page.organization.id));
+                    let management = page.organization.master_account_id;
+                    self.management = management.as_deref().map(Sym::new);
+                }
+                bad
+            }
+            "organization-accounts" => {
+                let (pages, bad) = read::small::<answers::Accounts>(file);
+                for account in pages.into_iter().flat_map(|page| page.accounts) {
+                    self.accounts
+                        .insert(Sym::new(&account.id), Sym::new(&account.name));
+                }
+                bad
+            }
+            "organization-roots" => {
+                let (pages, bad) = read::small::<answers::Roots>(file);
+                for root in pages.into_iter().flat_map(|page| page.roots) {
+                    let on = |wanted: &str| {
+                        root.policy_types
+                            .iter()
+                            .any(|kind| kind.r#type == wanted && kind.status == "ENABLED")
+                    };
+                    let types = RootTypes {
+                        scps: on("SERVICE_CONTROL_POLICY"),
+                        rcps: on("RESOURCE_CONTROL_POLICY"),
+                    };
+                    self.roots.insert(root.id, types);
+                }
+                bad
+            }
+            "organization-units" => {
+                let (pages, bad) = read::small::<answers::Units>(file);
+                for page in pages {
+                    for unit in page.organizational_units {
+                        self.parents.insert(unit.id, page.parent_id.clone());
+                    }
+                }
+                bad
+            }
+            "organization-children" => {
+                let (pages, bad) = read::small::<answers::Children>(file);
+                for page in pages {
+                    for child in page.children {
+                        self.parents.insert(child.id, page.parent_id.clone());
+                    }
+                }
+                bad
+            }
+            "organization-policies" => {
+                let (pages, bad) = file.pages::<answers::PolicyWithTargets<'a>>();
+                self.policies_read = true;
+                for page in pages {
+                    let summary = page.policy.policy_summary;
+                    let kind = match &*summary.r#type {
+                        "SERVICE_CONTROL_POLICY" => GuardrailKind::Scp,
+                        "RESOURCE_CONTROL_POLICY" => GuardrailKind::Rcp,
+                        _ => continue,
+                    };
+                    self.policies.push(Guardrail {
+                        id: summary.id.sym(),
+                        name: summary.name.sym(),
+                        source: Source::new(at, page.policy.content.get()),
+                        kind,
+                        targets: page
+                            .targets
+                            .into_iter()
+                            .map(|target| target.target_id)
+                            .collect(),
+                    });
+                }
+                bad
+            }
+            _ => {
+                let (pages, bad) = read::small::<answers::Features>(file);
+                for page in pages {
+                    let central = |name: &String| name == "RootCredentialsManagement";
+                    self.root_centralized = Some(page.enabled_features.iter().any(central));
+                }
+                bad
+            }
+        }
+    }
+
+    /// Puts policies in a fixed order.
+    pub fn finish(&mut self) {
+        self.policies.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+
+    /// The documents of all guardrails.
+    pub fn sources(&self) -> impl Iterator<Item = Source<'a>> {
+        self.policies.iter().map(|policy| policy.source)
+    }
+
+    /// The guardrails of one kind that bear on an account, by level from the root
+    /// down; `None` where that cannot be told.
+    ///
+    /// The management account has none: they do not bear on it (AWS Organizations
+    /// User Guide, "Service control policies").
+    pub fn levels(&self, account: Sym, kind: GuardrailKind) -> Option<Vec<Vec<&Guardrail<'a>>>> {
+        if self.management == Some(account) {
+            return Some(Vec::new());
+        }
+        if !self.policies_read {
+            return None;
+        }
+        let mut chain = vec![account.as_str()];
+        while let Some(parent) = chain.last().and_then(|at| self.parents.get(*at)) {
+            if chain.len() > MAX_LEVELS {
+                return None;
+            }
+            chain.push(parent);
+        }
+        let root = chain.last()?;
+        if let Some(types) = self.roots.get(*root) {
+            let on = match kind {
+                GuardrailKind::Scp => types.scps,
+                GuardrailKind::Rcp => types.rcps,
+            };
+            if !on {
+                return Some(Vec::new());
+            }
+        } else if !root.starts_with("r-") {
+            // The way up to the root was not read.
+            return None;
+        }
+        let at = |node: &&str| {
+            self.policies
+                .iter()
+                .filter(|policy| policy.kind == kind)
+                .filter(|policy| policy.targets.iter().any(|target| target == node))
+                .collect()
+        };
+        Some(chain.iter().rev().map(at).collect())
+    }
+}
