@@ -1,19 +1,16 @@
 //! What subjects may do, with reasons.
 
-use rustc_hash::FxHashMap;
-
 use super::actions::{ActionId, ActionMask, Actions, Memo};
 use super::documents::DocId;
 use super::policy::{
-    Action, Decision, Pattern, Policy, PolicyKind, PolicySets, Request, ResourcePolicy, Resources,
-    Statement, StatementRef, decide, decide_identity, evaluate, evaluate_identity,
+    Action, Decision, Pattern, Policy, PolicyKind, PolicySets, Question, Request, ResourcePolicy,
+    Resources, Statement, StatementRef, Target, decide, decide_identity, evaluate,
+    evaluate_identity, may,
 };
 use super::subject::{Rails, Subject, SubjectId, Subjects};
 use super::world::World;
 use crate::model::{Effect, Evidence, Location, Sym, Verdict};
 
-/// Most resources tried when asked for "some resource".
-const MAX_TRIED: usize = 64;
 /// What stands for a name nobody chose.
 pub const PROBE: &str = "tenure-probe";
 /// Longest excerpt of a statement.
@@ -298,9 +295,6 @@ impl<'w> Judge<'w> {
 
     /// The best answer over all resources that match `universe`, and a resource that
     /// gives it.
-    ///
-    /// Every allow statement about the action is cut with the universe (and with the
-    /// boundary); one resource of each cut is put to the evaluator.
     pub fn allows_some(
         &self,
         subject: &Subject<'w>,
@@ -308,64 +302,16 @@ impl<'w> Judge<'w> {
         universe: &Pattern,
         with: &With<'_>,
     ) -> (Verdict, String) {
-        let action = self.actions.get(action);
-        let mut cuts = Vec::new();
-        cut(&subject.identity, action, universe, &mut cuts);
-        if let Some(boundary) = &subject.boundary_policy {
-            let mut bounded = Vec::new();
-            for one in &cuts {
-                cut(&boundary[..], action, one, &mut bounded);
-                if bounded.len() > MAX_TRIED {
-                    break;
-                }
-            }
-            cuts.extend(bounded);
-        }
-        let mut best = (Verdict::No, String::new());
-        for one in cuts.iter().take(MAX_TRIED) {
-            let resource = one.sample(PROBE);
-            let verdict = self.allows(subject, action, &resource, with);
-            if verdict > best.0 {
-                best = (verdict, resource);
-            }
-            if best.0 == Verdict::Yes {
-                break;
-            }
-        }
-        best
-    }
-}
-
-/// The parts of `universe` that allow statements of `policies` about `action` name.
-fn cut(policies: &[&Policy], action: &Action, universe: &Pattern, cuts: &mut Vec<Pattern>) {
-    for policy in policies {
-        for (_, statement) in policy.about(action) {
-            if statement.effect != Effect::Allow {
-                continue;
-            }
-            let Some(resources) = &statement.resources else {
-                continue;
-            };
-            if resources.not {
-                cuts.push(universe.clone());
-                continue;
-            }
-            for pattern in &resources.patterns {
-                let widest = pattern.widest();
-                let both = if widest.is_everything() {
-                    Some(universe.clone())
-                } else {
-                    universe.intersection(widest)
-                };
-                if let Some(both) = both
-                    && !cuts.contains(&both)
-                {
-                    cuts.push(both);
-                }
-                if cuts.len() > MAX_TRIED {
-                    return;
-                }
-            }
+        let question = Question {
+            principal: &subject.principal,
+            action: self.actions.get(action),
+            target: Target::Matching(universe),
+            context: &subject.context,
+            extra: with,
+        };
+        match may(&question, &self.sets(subject)) {
+            Some(grant) => (grant.verdict, grant.witness),
+            None => (Verdict::No, String::new()),
         }
     }
 }
@@ -412,10 +358,3 @@ fn resources(resources: Option<&Resources>) -> String {
 pub fn name_of(arn: &str) -> &str {
     arn.rsplit(['/', ':']).next().unwrap_or(arn)
 }
-
-/// Subjects whose policies and limits are the same, so that one answer serves all as
-/// long as no policy looks at who asks.
-pub type Alike = (Vec<DocId>, super::subject::Limit, Sym);
-
-/// A table of answers by [`Alike`].
-pub type ByAlike<T> = FxHashMap<Alike, T>;

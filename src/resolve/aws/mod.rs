@@ -4,6 +4,7 @@ mod actions;
 mod attributes;
 mod documents;
 mod escalation;
+mod facts;
 mod judge;
 mod organization;
 pub mod policy;
@@ -17,10 +18,21 @@ mod world;
 pub use attributes::ATTRIBUTES;
 
 use super::Context;
-use crate::model::Inventory;
+use crate::model::{Coverage, Inventory, Seen, Sym, System};
 use crate::snapshot::Document;
 
 /// Resolves the documents of all tenants.
-pub fn resolve(_documents: &[&Document], _context: &Context<'_>) -> Inventory {
-    Inventory::default()
+pub fn resolve(documents: &[&Document], context: &Context<'_>) -> Inventory {
+    let (files, gaps) = world::files(documents);
+    let world = world::World::read(&files, gaps);
+    facts::resolve(&world, context).unwrap_or_else(|message| Inventory {
+        coverage: vec![Coverage::lacking(
+            System::Aws,
+            Sym::new("aws"),
+            "aws.authorization-details",
+            Seen::None,
+            format!("the built-in catalogue cannot be used: {message}"),
+        )],
+        ..Inventory::default()
+    })
 }

@@ -188,6 +188,8 @@ impl<'w> Subjects<'w> {
 fn context(world: &World<'_>, account: Sym, now: jiff::Timestamp) -> Context {
     let mut context = Context::open();
     context.set_time(now);
+    // Sessions are young: a token was issued at most hours ago.
+    context.set("aws:TokenIssueTime", [now.to_string()]);
     if let Some(id) = world.organization.id
         && (world.organization.accounts.is_empty()
             || world.organization.accounts.contains_key(&account))

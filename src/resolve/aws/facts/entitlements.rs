@@ -1,0 +1,497 @@
+//! Entitlements: every policy somebody has, and every assignment.
+
+use super::super::judge::PROBE;
+use super::super::policy::{Action, Pattern, Policy, resource_pattern};
+use super::super::subject::{Held, Limit, Subject, SubjectId, SubjectKind};
+use super::super::tiers::{Wearing, Worth};
+use super::super::world::is_aws_managed;
+use super::Facts;
+use crate::model::{Effect, Entitlement, IdentityRef, Moment, Sym, System, Tier, Verdict};
+
+/// Most pairs of action and resource tried to see whether a grant lets anybody act.
+const MAX_TRIED: usize = 48;
+
+/// What is left of a grant.
+struct Effective {
+    verdict: Verdict,
+    residual: Option<String>,
+    blocked_by: Vec<Sym>,
+    worth: Worth,
+    tier: Tier,
+}
+
+impl<'w> Facts<'w, '_> {
+    pub(super) fn add_entitlements(&mut self) {
+        let subjects = self.subjects;
+        for (id, subject) in subjects.iter() {
+            if subject.kind == SubjectKind::PermissionSet {
+                continue;
+            }
+            let Some(identity) = self.identities.get(&id).copied() else {
+                continue;
+            };
+            for held in &subject.held {
+                self.add_held(id, subject, held, identity);
+            }
+        }
+    }
+
+    fn add_held(
+        &mut self,
+        id: SubjectId,
+        subject: &Subject<'w>,
+        held: &Held<'w>,
+        identity: IdentityRef,
+    ) {
+        let grant = held.grant;
+        let mechanism = match (held.via, grant.arn) {
+            (Some(_), _) => "group-policy",
+            (None, Some(_)) => "managed-policy",
+            (None, None) => "inline-policy",
+        };
+        let privilege = match (held.via, grant.arn) {
+            (_, Some(arn)) => arn,
+            (Some(group), None) => Sym::new(&format!("{group}/{}", grant.name)),
+            (None, None) => grant.name,
+        };
+        let scope = match held.via {
+            Some(group) => group,
+            None => Sym::new("*"),
+        };
+        let mut fact = Entitlement::new(
+            System::Aws,
+            subject.account,
+            identity,
+            mechanism,
+            privilege,
+            scope,
+        );
+        fact.via = held.via;
+        fact.expires = Moment::Never;
+        fact.location = self.locate(grant.file, grant.at);
+        let holder = self.build.identity_mut(identity);
+        fact.last_used = holder.last_used;
+        fact.owner = holder.owner;
+        if holder.break_glass {
+            fact.activation = crate::model::Activation::BreakGlass;
+        }
+        fact.attrs.set("policy_name", grant.name);
+        if let Some(arn) = grant.arn {
+            fact.attrs.set("policy_arn", arn);
+            fact.attrs.set("aws_managed", is_aws_managed(&arn));
+        }
+        if subject.kind == SubjectKind::User {
+            fact.attrs.set("direct", held.via.is_none());
+        }
+        let max_session = subject.holder.and_then(|holder| holder.max_session);
+        if let Some(seconds) = max_session {
+            fact.attrs
+                .set("session", jiff::SignedDuration::from_secs(seconds));
+        }
+        let effective = self.effective(id, subject, held);
+        self.put_effective(&mut fact, held, effective);
+        if self.carries.contains(&(id, privilege)) || self.carries.contains(&(id, grant.name)) {
+            fact.tier = Tier::Admin;
+        }
+        self.build.entitlement(fact);
+    }
+
+    fn put_effective(&mut self, fact: &mut Entitlement, held: &Held<'_>, effective: Effective) {
+        fact.tier = effective.tier;
+        fact.verdict = effective.verdict;
+        fact.residual = effective.residual.as_deref().map(Sym::new);
+        match held.doc {
+            None => fact.attrs.set("policy_missing", true),
+            Some(doc) => {
+                fact.permissions = self.permission_set(doc);
+                let text = &self.texts[doc.0 as usize];
+                fact.attrs.set("statements", text.statements);
+                if text.wildcard {
+                    fact.attrs.set("wildcard_actions", true);
+                }
+                if text.not_action {
+                    fact.attrs.set("not_action", true);
+                }
+            }
+        }
+        put_worth(fact, &effective.worth);
+        if !effective.blocked_by.is_empty() {
+            fact.attrs.set("blocked_by", effective.blocked_by);
+        }
+    }
+
+    /// What boundary, guardrails and denies leave of one grant.
+    fn effective(&self, id: SubjectId, subject: &Subject<'w>, held: &Held<'w>) -> Effective {
+        let none = |verdict, residual: Option<&str>| Effective {
+            verdict,
+            residual: residual.map(str::to_owned),
+            blocked_by: Vec::new(),
+            worth: Worth::default(),
+            tier: Tier::None,
+        };
+        let Some(doc) = held.doc else {
+            return none(
+                Verdict::Conditional,
+                Some("the policy's document is not in the data"),
+            );
+        };
+        let text = &self.texts[doc.0 as usize];
+        let Ok(policy) = &self.world.documents.get(doc).policy else {
+            return none(Verdict::Conditional, Some("the policy cannot be read"));
+        };
+        if !text.allows {
+            return none(Verdict::No, None);
+        }
+        let mut tier = text.tier;
+        if subject.limit == Limit::Missing {
+            let mut effective = none(
+                Verdict::Conditional,
+                Some("the boundary's document is not in the data"),
+            );
+            effective.tier = tier;
+            return effective;
+        }
+        if let Limit::Document(boundary) = subject.limit {
+            tier = tier.min(self.texts[boundary.0 as usize].tier);
+        }
+        let denies = subject
+            .docs
+            .iter()
+            .any(|doc| self.texts[doc.0 as usize].denies);
+        let free =
+            subject.limit == Limit::None && !denies && self.judge.rails(subject.account).open;
+        // The grant with the denies that bear on it.
+        let mut identity: Vec<&Policy> = vec![policy];
+        if denies {
+            identity.extend(subject.docs.iter().filter_map(|other| {
+                let denies = *other != doc && self.texts[other.0 as usize].denies;
+                let policy = self.world.documents.get(*other).policy.as_ref().ok();
+                policy.filter(|_| denies)
+            }));
+        }
+        let mut blocked_by = Vec::new();
+        let (verdict, residual) = if free && text.allows_plainly {
+            (Verdict::Yes, None)
+        } else {
+            self.acts(subject, policy, &identity, &mut blocked_by)
+        };
+        let worth = self.worth_of(id, subject, policy, &identity, &mut blocked_by);
+        let admin = worth.admin();
+        if admin != Verdict::No {
+            tier = Tier::Admin;
+        }
+        if verdict == Verdict::No && admin == Verdict::No {
+            tier = Tier::None;
+        }
+        blocked_by.sort();
+        blocked_by.dedup();
+        Effective {
+            verdict: verdict.max(admin),
+            residual,
+            blocked_by,
+            worth,
+            tier,
+        }
+    }
+
+    /// What the admin tier's reasons say of one grant. Nothing can hold that does not
+    /// hold for the whole subject.
+    fn worth_of(
+        &self,
+        id: SubjectId,
+        subject: &Subject<'w>,
+        policy: &Policy,
+        identity: &[&Policy],
+        blocked_by: &mut Vec<Sym>,
+    ) -> Worth {
+        let of = |bounded| {
+            let mut mask = crate::resolve::aws::actions::ActionMask::default();
+            for (at, own) in subject.identity.iter().enumerate() {
+                if std::ptr::eq(*own, policy) {
+                    mask.union(self.judge.mask(subject.docs[at]));
+                }
+            }
+            let wearing = Wearing {
+                identity,
+                bounded,
+                mask,
+            };
+            self.tiers.worth(self.judge, subject, wearing)
+        };
+        if subject.limit != Limit::None && of(true) != of(false) {
+            blocked_by.push(Sym::new("boundary"));
+        }
+        if self.worth[id.0 as usize].reasons.is_empty() {
+            return Worth::default();
+        }
+        of(true)
+    }
+
+    /// Whether the grant lets its holder do anything at all, judged on samples of its
+    /// allow statements cut with the boundary's.
+    fn acts(
+        &self,
+        subject: &Subject<'w>,
+        policy: &Policy,
+        identity: &[&Policy],
+        blocked_by: &mut Vec<Sym>,
+    ) -> (Verdict, Option<String>) {
+        let mut best = Verdict::No;
+        let mut residual = None;
+        let samples = samples(policy, subject.boundary_policy.as_ref().map(|list| list[0]));
+        let ask = |bounded: bool, (action, resource): &(String, String)| {
+            let action = Action::new(action);
+            self.judge
+                .allows_as(subject, identity, bounded, &action, resource, &[])
+        };
+        for sample in &samples {
+            let verdict = ask(true, sample);
+            if verdict > best {
+                best = verdict;
+                if verdict == Verdict::Conditional {
+                    let action = Action::new(&sample.0);
+                    residual = self
+                        .judge
+                        .explain(subject, &action, &sample.1, &[])
+                        .residual;
+                }
+            }
+            if best == Verdict::Yes {
+                return (best, None);
+            }
+        }
+        if best == Verdict::No {
+            let unbounded = samples.iter().map(|sample| ask(false, sample)).max();
+            let bounded = subject.limit != Limit::None;
+            if bounded && unbounded.is_some_and(|verdict| verdict != Verdict::No) {
+                blocked_by.push(Sym::new("boundary"));
+            } else {
+                let denied = samples.iter().any(|(action, resource)| {
+                    let action = Action::new(action);
+                    self.judge.explain(subject, &action, resource, &[]).denied
+                });
+                blocked_by.push(Sym::new(if denied { "deny" } else { "scp" }));
+            }
+        } else if residual.is_none() {
+            residual = Some("its conditions hold".to_owned());
+        }
+        (best, residual)
+    }
+
+    /// Assignments of Identity Center: to groups, to users, and to users through groups.
+    pub(super) fn add_assignments(&mut self) {
+        let world = self.world;
+        let tenant = self.center_tenant();
+        for assignment in &world.identity_center.assignments {
+            let key = (assignment.account, assignment.set);
+            let subject = self.subjects.by_set.get(&key).copied();
+            let location = self.locate(assignment.file, assignment.at);
+            let mut holders: Vec<(IdentityRef, Option<Sym>)> = Vec::new();
+            if assignment.group {
+                let name = world.identity_center.groups.get(&assignment.principal);
+                let name = name.map_or(assignment.principal, |group| group.name);
+                holders.push((self.crowd(assignment.principal, tenant), None));
+                for member in world.identity_center.members(assignment.principal) {
+                    holders.push((self.person(member, tenant), Some(name)));
+                }
+            } else {
+                holders.push((self.person(assignment.principal, tenant), None));
+            }
+            for (identity, via) in holders {
+                let mut fact = Entitlement::new(
+                    System::Aws,
+                    tenant,
+                    identity,
+                    "assignment",
+                    assignment.set,
+                    assignment.account,
+                );
+                fact.via = via;
+                fact.expires = Moment::Never;
+                fact.location = location;
+                let holder = self.build.identity_mut(identity);
+                fact.owner = holder.owner;
+                if holder.break_glass {
+                    fact.activation = crate::model::Activation::BreakGlass;
+                }
+                fact.attrs.set("account", assignment.account);
+                fact.attrs.set("permission_set_arn", assignment.set);
+                fact.attrs.set("to_group", assignment.group);
+                if let Some(management) = world.organization.management {
+                    fact.attrs
+                        .set("management_account", management == assignment.account);
+                }
+                self.put_assignment(&mut fact, subject);
+                self.build.entitlement(fact);
+            }
+        }
+    }
+
+    fn put_assignment(&mut self, fact: &mut Entitlement, subject: Option<SubjectId>) {
+        let Some(id) = subject else {
+            fact.verdict = Verdict::Conditional;
+            fact.residual = Some(Sym::new("the permission set is not in the data"));
+            fact.attrs.set("policy_missing", true);
+            return;
+        };
+        let subject = self.subjects.get(id);
+        if let Some(set) = subject.set {
+            fact.attrs.set("permission_set", set.name);
+            fact.attrs.set("session", set.session);
+            fact.since = set.created;
+        }
+        let worth = self.worth[id.0 as usize].clone();
+        let mut tier = Tier::None;
+        for doc in &subject.docs {
+            tier = tier.max(self.texts[doc.0 as usize].tier);
+        }
+        if let Limit::Document(boundary) = subject.limit {
+            tier = tier.min(self.texts[boundary.0 as usize].tier);
+        }
+        let walker = self
+            .subjects
+            .by_arn
+            .get(&subject.arn)
+            .copied()
+            .unwrap_or(id);
+        let escalates = self.escalates.get(&walker) == Some(&Verdict::Yes);
+        if worth.admin() != Verdict::No || escalates {
+            tier = Tier::Admin;
+        }
+        fact.tier = tier;
+        if let [doc] = subject.docs[..] {
+            fact.permissions = self.permission_set(doc);
+        } else {
+            let mut all = Vec::new();
+            for doc in &subject.docs {
+                if let Ok(policy) = &self.world.documents.get(*doc).policy {
+                    all.extend(super::permissions(policy).permissions);
+                }
+            }
+            let set = self
+                .build
+                .permission_set(crate::model::PermissionSet::new(all));
+            fact.permissions = Some(set);
+        }
+        if !subject.complete {
+            fact.verdict = Verdict::Conditional;
+            fact.residual = Some(Sym::new(
+                "a policy of the permission set is not in the data",
+            ));
+            fact.attrs.set("policy_missing", true);
+        }
+        put_worth(fact, &worth);
+    }
+
+    fn person(&mut self, id: Sym, tenant: Sym) -> IdentityRef {
+        if let Some(at) = self.people.get(&id) {
+            return *at;
+        }
+        let at = self.build.identity(unknown(tenant, id, "user"));
+        self.people.insert(id, at);
+        at
+    }
+
+    fn crowd(&mut self, id: Sym, tenant: Sym) -> IdentityRef {
+        if let Some(at) = self.crowds.get(&id) {
+            return *at;
+        }
+        let at = self.build.identity(unknown(tenant, id, "group"));
+        self.crowds.insert(id, at);
+        at
+    }
+}
+
+/// Somebody who is assigned something and was not listed.
+fn unknown(tenant: Sym, id: Sym, kind: &str) -> crate::model::Identity {
+    let arn = format!("arn:aws:identitystore:::{kind}/{id}");
+    let model = match kind {
+        "group" => crate::model::IdentityKind::Group,
+        _ => crate::model::IdentityKind::Human,
+    };
+    let mut identity = crate::model::Identity::new(System::Aws, tenant, arn.as_str(), model, id);
+    identity.uid = id;
+    identity
+        .attrs
+        .set("type", format!("identity-center-{kind}").as_str());
+    identity.attrs.set("not_evaluable", true);
+    identity
+}
+
+fn put_worth(fact: &mut Entitlement, worth: &Worth) {
+    if worth.reasons.is_empty() {
+        return;
+    }
+    fact.attrs.set("admin_reasons", worth.names());
+    fact.attrs
+        .set("full_access", worth.has("full-access") == Verdict::Yes);
+}
+
+/// Pairs of action and resource that stand for a document's allow statements.
+fn samples(policy: &Policy, boundary: Option<&Policy>) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for statement in &policy.document().statements {
+        if statement.effect != Effect::Allow || pairs.len() >= MAX_TRIED {
+            continue;
+        }
+        let (actions, resources) = patterns(statement);
+        let Some(boundary) = boundary else {
+            cross(&actions, &resources, &mut pairs);
+            continue;
+        };
+        for limit in &boundary.document().statements {
+            if limit.effect != Effect::Allow {
+                continue;
+            }
+            let (allowed, within) = patterns(limit);
+            cross(
+                &meet(&actions, &allowed),
+                &meet(&resources, &within),
+                &mut pairs,
+            );
+        }
+    }
+    pairs.truncate(MAX_TRIED);
+    pairs
+}
+
+fn patterns(statement: &super::super::policy::Statement) -> (Vec<Pattern>, Vec<Pattern>) {
+    let anything = || vec![Pattern::action(&format!("{PROBE}:*")), Pattern::action("*")];
+    let actions = if statement.actions.not {
+        anything()
+    } else {
+        statement.actions.patterns().collect()
+    };
+    let resources = match &statement.resources {
+        Some(list) if !list.not => list
+            .patterns
+            .iter()
+            .map(|one| one.widest().clone())
+            .collect(),
+        _ => vec![resource_pattern("*")],
+    };
+    (actions, resources)
+}
+
+fn meet(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
+    left.iter()
+        .take(12)
+        .flat_map(|one| {
+            right
+                .iter()
+                .take(24)
+                .filter_map(|two| one.intersection(two))
+        })
+        .collect()
+}
+
+fn cross(actions: &[Pattern], resources: &[Pattern], pairs: &mut Vec<(String, String)>) {
+    for action in actions.iter().take(12) {
+        for resource in resources.iter().take(4) {
+            pairs.push((action.sample(PROBE), resource.sample(PROBE)));
+            if pairs.len() >= MAX_TRIED {
+                return;
+            }
+        }
+    }
+}
