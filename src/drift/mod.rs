@@ -1,1 +1,3 @@
 //! What changed since the accepted baseline.
+
+pub mod widen;

@@ -12,6 +12,7 @@ mod element;
 mod evaluate;
 mod oidc;
 mod pattern;
+mod permission;
 mod query;
 mod request;
 mod trust;
@@ -27,6 +28,7 @@ pub use evaluate::{
 };
 pub use oidc::{Outsider, Witness, oidc_witnesses};
 pub use pattern::{Pattern, Reach};
+pub use permission::permission_set;
 pub use query::{AdminTest, Grant, Question, Target, may, resource_of};
 pub use request::{Action, Context, Found, Principal, PrincipalKind, Request, account_of};
 pub use trust::{TRUST_ACTIONS, Trustee, admits, trustees};

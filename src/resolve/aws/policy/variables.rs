@@ -110,8 +110,8 @@ impl Text {
         Text {
             // A variable's value may hold colons, so its `*` reaches everywhere.
             widest: match parts.is_empty() {
-                true => Pattern::from_tokens(widest, style.reach),
-                false => Pattern::from_tokens(widest, Reach::Text),
+                true => Pattern::confined(widest, style.reach),
+                false => Pattern::confined(widest, Reach::Text),
             },
             style,
             parts: parts.into(),
@@ -190,7 +190,7 @@ impl Text {
         } else {
             Reach::Text
         };
-        Some((Pattern::from_tokens(tokens, reach), certain))
+        Some((Pattern::confined(tokens, reach), certain))
     }
 }
 
