@@ -22,7 +22,7 @@ fn unzip(path: &Path) -> Vec<u8> {
 }
 
 /// The directory of reference data beside the repository, where it is there.
-fn shared(folder: &str) -> Option<PathBuf> {
+pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TENURE_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
         PathBuf::from,

@@ -4,6 +4,7 @@ mod aws_facts;
 mod aws_live;
 mod aws_moto;
 mod aws_simulate;
+mod kubernetes_facts;
 mod kubernetes_simulate;
 mod reports;
 mod rules;

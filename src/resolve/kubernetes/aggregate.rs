@@ -87,8 +87,23 @@ fn selected(roles: &[Role], at: usize, by_label: &FxHashMap<Sym, Vec<usize>>) ->
 
 /// The stored rules of an aggregated role, each with the role that brought it.
 fn explained(roles: &[Role], at: usize, by_label: &FxHashMap<Sym, Vec<usize>>) -> Vec<Effective> {
+    // Roles that are aggregated themselves pass on what others brought, so the
+    // others are asked first.
+    let mut ways = vec![at];
+    let mut leaves = Vec::new();
+    let mut next = 0;
+    while next < ways.len() {
+        for other in selected(roles, ways[next], by_label) {
+            match roles[other].aggregation {
+                Some(_) if !ways.contains(&other) => ways.push(other),
+                Some(_) => {}
+                None => leaves.push(other),
+            }
+        }
+        next += 1;
+    }
     let mut bringers: FxHashMap<[Vec<&str>; 5], u32> = FxHashMap::default();
-    for other in selected(roles, at, by_label) {
+    for &other in leaves.iter().chain(&ways[1..]) {
         for rule in &roles[other].rules {
             bringers.entry(rule.canonical()).or_insert(other as u32);
         }

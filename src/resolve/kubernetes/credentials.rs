@@ -55,6 +55,12 @@ impl Secret {
         secret
     }
 
+    /// The service account whose token this holds.
+    pub fn account(&self) -> Option<Sym> {
+        let name = self.meta.annotation("kubernetes.io/service-account.name")?;
+        (self.ty == LEGACY_TOKEN).then_some(name)
+    }
+
     fn read_bootstrap(&mut self, node: &Node<'_>) {
         let field = |name: &str| -> Option<String> {
             if let Some(text) = node.at(&["stringData", name]).and_then(Node::text) {

@@ -212,7 +212,6 @@ pub(crate) struct JitObject {
     pub maximum: Option<SignedDuration>,
     /// Time asked for.
     pub duration: Option<SignedDuration>,
-    pub self_approval: bool,
 }
 
 impl JitObject {
@@ -248,8 +247,6 @@ impl JitObject {
                 .unwrap_or_default(),
             maximum: length(shape.maximum),
             duration,
-            self_approval: node.at(&["spec", "allowSelfApproval"]).and_then(Node::bool)
-                == Some(true),
             meta,
         })
     }

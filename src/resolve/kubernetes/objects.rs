@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
 use super::cloud::AwsAuth;
 use super::credentials::{Csr, Secret};
+use super::defaults::Defaults;
 use super::document::{self, Node, Source};
 use super::evaluate::{Evaluator, Index};
 use super::jit::JitObject;
@@ -140,6 +141,7 @@ impl Objects {
         match kind {
             Some(kind) => {
                 if let (Some(of), Some(items)) = (kind.strip_suffix("List"), node.get("items")) {
+                    *self.counts.entry(Sym::new(kind)).or_default() += 1;
                     let of = (!of.is_empty()).then_some(of);
                     for item in items.items() {
                         self.take(item, source, path, of);
@@ -226,6 +228,21 @@ impl Objects {
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;
         }
+    }
+
+    /// Adds the roles every cluster has, for manifests that bind them.
+    pub(crate) fn assume_defaults(&mut self) {
+        let known: FxHashSet<(bool, Sym, Sym)> = self
+            .roles
+            .iter()
+            .map(|role| (role.cluster, role.meta.namespace, role.meta.name))
+            .collect();
+        let missing = Defaults::get()
+            .roles
+            .iter()
+            .filter(|role| !known.contains(&(role.cluster, role.meta.namespace, role.meta.name)));
+        self.roles.extend(missing.cloned());
+        self.index = OnceLock::new();
     }
 
     /// The authorizer over these roles and bindings; indexed on first use.
