@@ -73,7 +73,11 @@ fn planted_cases_of_a_whole_cluster_are_found() {
     assert!(holders(&all, "K8S-X01").contains(&"User/subres"));
     assert!(!holders(&all, "K8S-X02").contains(&"User/subres"));
     let admins = holders(&all, "K8S-E02");
-    for id in ["User/alice", "Group/platform-admins", "ServiceAccount/legacy/default"] {
+    for id in [
+        "User/alice",
+        "Group/platform-admins",
+        "ServiceAccount/legacy/default",
+    ] {
         assert!(admins.contains(&id), "{id}");
     }
     // The rule stands in a role nobody bound: aggregation brought it.
@@ -85,7 +89,10 @@ fn planted_cases_of_a_whole_cluster_are_found() {
     assert!(text(path, "aggregated_from").contains("sneaky-view-secrets"));
     // Harmless lookalikes.
     for technique in ["K8S-E01", "K8S-E02", "K8S-D01", "K8S-D02", "K8S-E14"] {
-        assert!(!holders(&all, technique).contains(&"User/decoy"), "{technique}");
+        assert!(
+            !holders(&all, technique).contains(&"User/decoy"),
+            "{technique}"
+        );
     }
     assert!(!holders(&all, "K8S-E14").contains(&"ServiceAccount/shop/gcs-reader"));
 }
@@ -96,7 +103,11 @@ fn every_install_is_read_and_its_roles_are_known() {
         return;
     };
     let all = inventory(&shared.join("manifests"));
-    assert!(all.coverage.iter().all(|seen| !seen.is_gap()), "{:?}", all.coverage);
+    assert!(
+        all.coverage.iter().all(|seen| !seen.is_gap()),
+        "{:?}",
+        all.coverage
+    );
     let vendors: std::collections::BTreeSet<String> = all
         .entitlements
         .iter()
@@ -223,7 +234,10 @@ subjects: [{kind: User, name: alice}]
     assert_eq!(gaps.len(), 1);
     let reason = &gaps[0].reason;
     assert!(reason.contains("bad.yaml:"), "{reason}");
-    assert!(reason.split(':').nth(1).unwrap().parse::<u32>().is_ok(), "{reason}");
+    assert!(
+        reason.split(':').nth(1).unwrap().parse::<u32>().is_ok(),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -227,7 +227,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Path, "names", List, "those names"),
     on(Path, "roles", List, "the roles that give it"),
     on(Path, "bindings", List, "the bindings that give it"),
-    on(Path, "default_bindings", Bool, "only bindings the platform makes itself give it"),
+    on(
+        Path,
+        "default_bindings",
+        Bool,
+        "only bindings the platform makes itself give it",
+    ),
     on(
         Path,
         "default_roles",

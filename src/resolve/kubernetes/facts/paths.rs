@@ -198,9 +198,7 @@ impl Cluster<'_> {
         };
         let everyone =
             std::iter::once(principal).chain(principal.groups().into_iter().map(Principal::Group));
-        for &(at, subject) in everyone
-            .flat_map(|who| self.evaluator.bindings_of(who))
-        {
+        for &(at, subject) in everyone.flat_map(|who| self.evaluator.bindings_of(who)) {
             let binding = &self.evaluator.bindings[at as usize];
             let there = binding.cluster || hit.namespaces.contains(&binding.meta.namespace);
             let Some(role) = self.evaluator.role_of(at).filter(|_| there) else {
@@ -250,7 +248,9 @@ impl Cluster<'_> {
                             ),
                             object.meta.name,
                         )
-                        .at(rule.location.or(binding.subjects[subject as usize].location))
+                        .at(rule
+                            .location
+                            .or(binding.subjects[subject as usize].location))
                         .quoting(quote(rule)),
                     );
                 }
