@@ -399,7 +399,10 @@ mod tests {
             rights(&["update"], "", "configmaps", &["aws-auth"]),
             pair("write-aws-auth", "write-configmaps")
         );
-        assert_eq!(rights(&["*"], "apps", "secrets", &[]), pair("", ""));
+        assert_eq!(
+            rights(&["get", "list", "create"], "apps", "secrets", &[]),
+            pair("", "")
+        );
     }
 
     #[test]
