@@ -35,6 +35,76 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// Rule ids or names switched off for this repository.
     pub disable: Vec<String>,
+    /// Accepted findings: each with an owner, a reason and a last day.
+    pub exceptions: Vec<Exception>,
+}
+
+/// An accepted finding, or several of a kind. It needs at least one selector, and
+/// every selector it has must match.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// Its name in reports.
+    pub id: String,
+    /// Rule id or name, or a pattern of them.
+    pub rule: Option<String>,
+    /// Finding id or fact key.
+    pub finding: Option<String>,
+    /// Id or name of the subject, or a pattern.
+    pub subject: Option<String>,
+    /// `aws`, `github`, `kubernetes` or `vault`.
+    pub system: Option<String>,
+    /// Account, organisation, cluster or vault, or a pattern.
+    pub tenant: Option<String>,
+    /// Only findings of at most this tier: wider access needs another exception.
+    pub max_tier: Option<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last day (UTC) on which it holds.
+    pub expires: jiff::civil::Date,
+    /// Where it was decided.
+    pub ticket: Option<String>,
+}
+
+impl Exception {
+    /// What is wrong with it, if anything.
+    fn fault(&self) -> Option<String> {
+        let blank = |text: &str| text.trim().is_empty();
+        let selectors = [
+            &self.rule,
+            &self.finding,
+            &self.subject,
+            &self.system,
+            &self.tenant,
+        ];
+        if blank(&self.id) || blank(&self.owner) || blank(&self.reason) {
+            return Some(format!(
+                "exception `{}`: id, owner and reason must not be empty",
+                self.id
+            ));
+        }
+        if selectors.iter().all(|selector| selector.is_none()) {
+            return Some(format!(
+                "exception `{}` would cover everything; give it a rule, finding, subject, system \
+                 or tenant",
+                self.id
+            ));
+        }
+        if let Some(system) = &self.system
+            && let Err(error) = system.parse::<crate::model::System>()
+        {
+            return Some(format!("exception `{}`: {error}", self.id));
+        }
+        match self.max_tier.as_deref() {
+            None | Some("read" | "write" | "admin") => None,
+            Some(other) => Some(format!(
+                "exception `{}`: max_tier `{other}` is none of read, write, admin",
+                self.id
+            )),
+        }
+    }
 }
 
 /// Numbers the rules compare with.
@@ -241,7 +311,17 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(Config::default());
         }
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        let config: Config = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let mut ids = std::collections::BTreeSet::new();
+        for exception in &config.exceptions {
+            if let Some(fault) = exception.fault() {
+                return Err(fault);
+            }
+            if !ids.insert(&exception.id) {
+                return Err(format!("two exceptions are called `{}`", exception.id));
+            }
+        }
+        Ok(config)
     }
 
     /// Looks for [`FILE`] in `start` and the directories above it.
@@ -333,5 +413,24 @@ mod tests {
         let set = Config::parse("limits:\n  key_age: 30d\n").unwrap();
         assert_eq!(set.limits.key_age.as_hours(), 720);
         assert_eq!(set.limits.admins, 3);
+    }
+
+    #[test]
+    fn an_exception_needs_owner_reason_expiry_and_a_selector() {
+        let whole = "exceptions:\n  - {id: E1, rule: AWS101, owner: platform, reason: vendor, \
+                     expires: 2026-12-31}\n";
+        assert_eq!(Config::parse(whole).unwrap().exceptions.len(), 1);
+        for (cut, expected) in [
+            ("rule: AWS101, ", "would cover everything"),
+            ("owner: platform, ", "owner"),
+            (", expires: 2026-12-31", "expires"),
+            ("vendor", "empty"),
+        ] {
+            let with = if cut == "vendor" { "' '" } else { "" };
+            let error = Config::parse(&whole.replace(cut, with)).unwrap_err();
+            assert!(error.contains(expected), "{cut}: {error}");
+        }
+        let bad = whole.replace("2026-12-31", "2026-13-31");
+        assert!(Config::parse(&bad).is_err());
     }
 }

@@ -1,3 +1,7 @@
 //! The `tenure` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(tenure::cli::main().code())
+}

@@ -29,12 +29,12 @@ pub struct Permission {
     /// Action patterns, sorted.
     pub actions: Box<[Sym]>,
     /// The list names what is *not* meant.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_actions: bool,
     /// Resource patterns, sorted.
     pub resources: Box<[Sym]>,
     /// The list names what is *not* meant.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_resources: bool,
     /// The condition in a canonical text form, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

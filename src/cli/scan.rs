@@ -1,0 +1,189 @@
+//! `tenure scan`: collect or read, judge, report.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::args::{FailOn, Global, ScanArgs};
+use super::{Exit, baseline, collect, print, settings};
+use crate::drift::{self, Baseline};
+use crate::model::Inventory;
+use crate::report::{self, Format, Outcome, RenderOptions};
+use crate::scan::{self, Judge};
+
+pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
+    let mut config = settings::config(global)?;
+    config.aws.organization |= args.sources.organization;
+    let now = settings::now(global);
+    // Rules and outputs are checked before anything slow begins.
+    let rules = settings::rules(&config, &args.sources.rules)?;
+    let outputs = outputs(&args)?;
+    let accepted = match &args.baseline {
+        Some(path) => Some((path.display().to_string(), baseline::read(path)?)),
+        None => None,
+    };
+
+    let store = collect::store(args.snapshot.as_deref(), now);
+    let (targets, snapshot) = collect::read(&args.sources, &config, store, global)?;
+    for problem in &snapshot.problems {
+        tracing::warn!("{problem}");
+    }
+    if snapshot.documents.is_empty() && snapshot.coverage.is_empty() {
+        bail!("none of the files could be used; see the warnings above");
+    }
+    let inventory = scan::facts(&snapshot, &config, now);
+    let mut judge = Judge::new(&config, &rules, now);
+    judge.min_severity = args.min_severity.unwrap_or_default();
+    judge.min_coverage = args.fail_coverage_below;
+    judge.fail_on = fail_on(&args)?;
+    judge.baseline = accepted;
+    if let Some((file, accepted)) = &judge.baseline {
+        same_world(file, accepted, &inventory)?;
+    }
+    let outcome = judge.judge(inventory, targets.iter().map(ToString::to_string).collect());
+    for output in &outputs {
+        write(&outcome, output, global, args.redact)?;
+    }
+    if !global.quiet {
+        for output in outputs.iter().filter_map(|output| output.path.as_ref()) {
+            tracing::warn!("wrote {}", output.display());
+        }
+    }
+    Ok(match outcome.exit {
+        0 => Exit::Clean,
+        1 => Exit::Findings,
+        _ => Exit::Incomplete,
+    })
+}
+
+/// Which findings gate, as the user said it.
+fn fail_on(args: &ScanArgs) -> Result<Option<drift::FailOn>> {
+    let said = |one| args.fail_on.contains(&one);
+    let drift_only = said(FailOn::New) || said(FailOn::Widened);
+    if drift_only && args.baseline.is_none() {
+        bail!("--fail-on new and widened compare with a baseline; name it with --baseline FILE");
+    }
+    if said(FailOn::None) && args.fail_on.len() > 1 {
+        bail!("--fail-on none goes with nothing else");
+    }
+    Ok(if args.fail_on.is_empty() {
+        None
+    } else {
+        Some(drift::FailOn {
+            new: said(FailOn::New),
+            widened: said(FailOn::Widened),
+            any: said(FailOn::Any),
+        })
+    })
+}
+
+/// A baseline of other tenants would make everything new and everything gone.
+fn same_world(file: &str, accepted: &Baseline, inventory: &Inventory) -> Result<()> {
+    let known = |system, tenant| {
+        accepted
+            .records
+            .iter()
+            .any(|record| record.system == system && record.tenant == tenant)
+    };
+    let scanned = &inventory.tenants;
+    if accepted.records.is_empty()
+        || scanned.is_empty()
+        || scanned.iter().any(|tenant| known(tenant.system, tenant.id))
+    {
+        return Ok(());
+    }
+    let names: Vec<String> = scanned
+        .iter()
+        .map(|tenant| format!("{} {}", tenant.system, tenant.id))
+        .collect();
+    bail!(
+        "the baseline `{file}` knows none of what was scanned ({}); is it another organisation's?",
+        names.join(", ")
+    )
+}
+
+/// One report to write.
+#[derive(Debug, PartialEq, Eq)]
+struct Output {
+    format: Format,
+    /// Stdout when absent.
+    path: Option<PathBuf>,
+}
+
+/// Everything to be written, stdout at most once.
+fn outputs(args: &ScanArgs) -> Result<Vec<Output>> {
+    let mut all = args
+        .output
+        .iter()
+        .map(|text| output(text))
+        .collect::<Result<Vec<_>>>()?;
+    if let Some(folder) = &args.reports {
+        for (format, name) in [
+            ("sarif", "tenure.sarif"),
+            ("html", "tenure.html"),
+            ("json", "tenure.json"),
+        ] {
+            all.push(Output {
+                format: format.parse().map_err(anyhow::Error::msg)?,
+                path: Some(folder.join(name)),
+            });
+        }
+    }
+    // The table is what a person gets; it is left out only when something else
+    // was asked for on stdout.
+    if all.iter().all(|output| output.path.is_some()) && args.output.is_empty() {
+        all.insert(
+            0,
+            Output {
+                format: Format::Table,
+                path: None,
+            },
+        );
+    }
+    if all.iter().filter(|output| output.path.is_none()).count() > 1 {
+        bail!("only one report can go to stdout; give the others a path: `-o sarif=tenure.sarif`");
+    }
+    Ok(all)
+}
+
+fn output(text: &str) -> Result<Output> {
+    let (format, path) = match text.split_once('=') {
+        Some((_, "")) => bail!("`{text}` names no path; write `-o FORMAT=PATH`"),
+        Some((format, "-")) => (format, None),
+        Some((format, path)) => (format, Some(PathBuf::from(path))),
+        None => (text, None),
+    };
+    Ok(Output {
+        format: format.parse().map_err(anyhow::Error::msg)?,
+        path,
+    })
+}
+
+fn write(outcome: &Outcome, output: &Output, global: &Global, redact: bool) -> Result<()> {
+    let to_stdout = output.path.is_none();
+    let options = RenderOptions {
+        width: width(),
+        color: to_stdout && global.color.on_stdout(),
+        redact,
+        ..RenderOptions::default()
+    };
+    let text = report::render(outcome, output.format, &options)?;
+    match &output.path {
+        Some(path) => write_file(path, &text),
+        None => print(text),
+    }
+}
+
+fn write_file(path: &Path, text: &[u8]) -> Result<()> {
+    report::write_atomically(path, text)
+        .with_context(|| format!("report `{}` was not written", path.display()))
+}
+
+/// Columns of the terminal; 100 when stdout is none.
+fn width() -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .or_else(|| comfy_table::Table::new().width().map(usize::from))
+        .unwrap_or(100)
+}

@@ -1,0 +1,418 @@
+//! The difference of two sets of records.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use super::baseline::Baseline;
+use super::record::{Ends, Record};
+use super::widen::{Widening, widens};
+use crate::model::{Activation, Coverage, FactKey, FactKind, Sym, System};
+
+/// What happened to a fact. Ordered from least to most worrying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// The same access under another name.
+    Renamed,
+    /// It is gone.
+    Removed,
+    /// It is gone, and it was one that ends by itself.
+    Expired,
+    /// It allows less, or less surely.
+    Narrowed,
+    /// It ends by itself now.
+    Shortened,
+    /// It must be activated now.
+    BecameEligible,
+    /// Another owner, or none.
+    ReOwned,
+    /// Same name, another immutable identity: deleted and made again.
+    Recreated,
+    /// Not seen this time, because its source was not or not completely seen.
+    Incomparable,
+    /// It no longer ends by itself, as far as can be seen.
+    Extended,
+    /// It is different, and it could not be decided that it does not allow more.
+    PossiblyWidened,
+    /// It allows more.
+    Widened,
+    /// It no longer needs activation.
+    BecameStanding,
+    /// It was not there.
+    Added,
+}
+
+/// How much a kind of change matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Weight {
+    /// Not more access than before.
+    Info,
+    /// Somebody should look.
+    Warn,
+    /// More standing access than was accepted.
+    Gate,
+}
+
+impl ChangeKind {
+    /// The name used in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ChangeKind::Renamed => "renamed",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Expired => "expired",
+            ChangeKind::Narrowed => "narrowed",
+            ChangeKind::Shortened => "shortened",
+            ChangeKind::BecameEligible => "became-eligible",
+            ChangeKind::ReOwned => "re-owned",
+            ChangeKind::Recreated => "recreated",
+            ChangeKind::Incomparable => "incomparable",
+            ChangeKind::Extended => "extended",
+            ChangeKind::PossiblyWidened => "possibly-widened",
+            ChangeKind::Widened => "widened",
+            ChangeKind::BecameStanding => "became-standing",
+            ChangeKind::Added => "added",
+        }
+    }
+
+    /// How much it matters.
+    pub const fn weight(self) -> Weight {
+        match self {
+            ChangeKind::Renamed
+            | ChangeKind::Removed
+            | ChangeKind::Expired
+            | ChangeKind::Narrowed
+            | ChangeKind::Shortened
+            | ChangeKind::BecameEligible => Weight::Info,
+            ChangeKind::ReOwned | ChangeKind::Recreated | ChangeKind::Incomparable => Weight::Warn,
+            ChangeKind::Extended
+            | ChangeKind::PossiblyWidened
+            | ChangeKind::Widened
+            | ChangeKind::BecameStanding
+            | ChangeKind::Added => Weight::Gate,
+        }
+    }
+}
+
+/// One fact that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What happened, the worst of it.
+    pub kind: ChangeKind,
+    /// Which fact.
+    pub key: FactKey,
+    /// What it was.
+    pub before: Option<Record>,
+    /// What it is.
+    pub after: Option<Record>,
+    /// All that is different, one phrase each.
+    pub details: Vec<String>,
+}
+
+/// Compares what was accepted with what is. `coverage` is the new side's own
+/// statement of what it could not see. Changes come in the order of the records.
+pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change> {
+    let before = by_key(&old.records);
+    let after = by_key(&new.records);
+    let seen: BTreeSet<(System, Sym)> = new
+        .records
+        .iter()
+        .map(|record| (record.system, record.tenant))
+        .collect();
+    let blind: BTreeSet<(System, Sym)> = coverage
+        .iter()
+        .filter(|one| one.is_gap())
+        .map(|one| (one.system, one.tenant))
+        .collect();
+
+    let mut gone: Vec<&Record> = Vec::new();
+    let mut come: Vec<&Record> = Vec::new();
+    let mut changes = Vec::new();
+    for (key, was) in &before {
+        match after.get(key) {
+            Some(is) => changes.extend(compare(old, was, new, is)),
+            None => gone.extend(was.first()),
+        }
+    }
+    come.extend(
+        after
+            .iter()
+            .filter(|(key, _)| !before.contains_key(*key))
+            .filter_map(|(_, is)| is.first()),
+    );
+
+    // Deleted and made again: the same words, another immutable identity.
+    let mut again: FxHashMap<_, &Record> = gone
+        .iter()
+        .filter(|record| record.uid.is_some())
+        .map(|record| (words(record), *record))
+        .collect();
+    for is in come {
+        let was = is.uid.and_then(|_| again.remove(&words(is)));
+        match was {
+            Some(was) => {
+                gone.retain(|record| record.key != was.key);
+                let mut change = compare(old, &[was], new, &[is]).unwrap_or(Change {
+                    kind: ChangeKind::Recreated,
+                    key: is.key,
+                    before: Some(was.clone()),
+                    after: Some(is.clone()),
+                    details: Vec::new(),
+                });
+                change.key = is.key;
+                change.kind = change.kind.max(ChangeKind::Recreated);
+                change.details.insert(
+                    0,
+                    format!(
+                        "deleted and made again: {} is now {}",
+                        was.uid.as_deref().unwrap_or_default(),
+                        is.uid.as_deref().unwrap_or_default()
+                    ),
+                );
+                changes.push(change);
+            }
+            None => changes.push(Change {
+                kind: ChangeKind::Added,
+                key: is.key,
+                before: None,
+                after: Some(is.clone()),
+                details: Vec::new(),
+            }),
+        }
+    }
+    for was in gone {
+        let place = (was.system, was.tenant);
+        let (kind, details) = if !seen.contains(&place) {
+            (
+                ChangeKind::Incomparable,
+                vec![format!("{} {} was not scanned", was.system, was.tenant)],
+            )
+        } else if blind.contains(&place) {
+            (
+                ChangeKind::Incomparable,
+                vec![format!(
+                    "not seen, but {} {} was not completely seen either",
+                    was.system, was.tenant
+                )],
+            )
+        } else if was.ends == Some(Ends::Dated) {
+            (ChangeKind::Expired, Vec::new())
+        } else {
+            (ChangeKind::Removed, Vec::new())
+        };
+        changes.push(Change {
+            kind,
+            key: was.key,
+            before: Some(was.clone()),
+            after: None,
+            details,
+        });
+    }
+    changes.sort_by(|a, b| {
+        let place = |change: &Change| {
+            let record = change.after.as_ref().or(change.before.as_ref());
+            record.map(|record| (record.system, record.tenant, record.who, record.what))
+        };
+        b.kind
+            .weight()
+            .cmp(&a.kind.weight())
+            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.key.cmp(&b.key))
+    });
+    changes
+}
+
+fn by_key(records: &[Record]) -> FxHashMap<FactKey, Vec<&Record>> {
+    let mut map: FxHashMap<FactKey, Vec<&Record>> = FxHashMap::default();
+    for record in records {
+        map.entry(record.key).or_default().push(record);
+    }
+    map
+}
+
+/// What a person would take for the same thing.
+fn words(record: &Record) -> (System, Sym, Sym, Sym, FactKind) {
+    (
+        record.system,
+        record.tenant,
+        record.who,
+        record.what,
+        record.key.kind,
+    )
+}
+
+/// Compares two statements of one fact. A trust may be stated more than once, with
+/// different conditions; then each new statement must have been there before.
+fn compare(old: &Baseline, was: &[&Record], new: &Baseline, is: &[&Record]) -> Option<Change> {
+    let (first_was, first_is) = (*was.first()?, *is.first()?);
+    let mut found: Vec<(ChangeKind, String)> = Vec::new();
+    for is in is {
+        if was.iter().any(|was| same(was, is)) {
+            continue;
+        }
+        // The closest earlier statement: the one that differs in the fewest points.
+        let closest = was
+            .iter()
+            .map(|was| differences(old, was, new, is))
+            .min_by_key(|list| (list.iter().map(|(kind, _)| *kind).max(), list.len()));
+        found.extend(closest.unwrap_or_default());
+    }
+    if is.len() < was.len() && found.is_empty() {
+        found.push((
+            ChangeKind::Narrowed,
+            format!("{} of {} statements are left", is.len(), was.len()),
+        ));
+    }
+    let kind = found.iter().map(|(kind, _)| *kind).max()?;
+    let mut details: Vec<String> = found.into_iter().map(|(_, text)| text).collect();
+    details.dedup();
+    Some(Change {
+        kind,
+        key: first_is.key,
+        before: Some(first_was.clone()),
+        after: Some(first_is.clone()),
+        details,
+    })
+}
+
+fn same(was: &Record, is: &Record) -> bool {
+    was == is
+}
+
+/// Everything in which `is` differs from `was`.
+fn differences(
+    old: &Baseline,
+    was: &Record,
+    new: &Baseline,
+    is: &Record,
+) -> Vec<(ChangeKind, String)> {
+    let mut found = Vec::new();
+    let mut note = |kind, text: String| found.push((kind, text));
+
+    if was.who != is.who {
+        note(
+            ChangeKind::Renamed,
+            format!("{} is now called {}", was.who, is.who),
+        );
+    }
+    if was.owner != is.owner {
+        let name = |owner: Option<Sym>| owner.map_or("nobody".to_owned(), |name| name.to_string());
+        note(
+            ChangeKind::ReOwned,
+            format!("owner was {}, is {}", name(was.owner), name(is.owner)),
+        );
+    }
+    if was.tier != is.tier {
+        note(
+            if is.tier > was.tier {
+                ChangeKind::Widened
+            } else {
+                ChangeKind::Narrowed
+            },
+            format!("tier was {}, is {}", was.tier.as_str(), is.tier.as_str()),
+        );
+    }
+    if was.verdict != is.verdict {
+        note(
+            if is.verdict > was.verdict {
+                ChangeKind::Widened
+            } else {
+                ChangeKind::Narrowed
+            },
+            format!(
+                "verdict was {}, is {}",
+                was.verdict.as_str(),
+                is.verdict.as_str()
+            ),
+        );
+    }
+    if let (Some(before), Some(after)) = (was.activation, is.activation)
+        && before != after
+    {
+        let kind = match (before, after) {
+            (_, Activation::Standing) => ChangeKind::BecameStanding,
+            (_, Activation::Unknown) => ChangeKind::PossiblyWidened,
+            _ => ChangeKind::BecameEligible,
+        };
+        note(
+            kind,
+            format!("was {}, is {}", before.as_str(), after.as_str()),
+        );
+    }
+    if let (Some(before), Some(after)) = (was.ends, is.ends)
+        && before != after
+    {
+        let (kind, text) = match (before, after) {
+            (Ends::Dated, Ends::Never) => (ChangeKind::Extended, "no longer ends by itself"),
+            (Ends::Dated, _) => (
+                ChangeKind::Extended,
+                "it can no longer be seen that it ends",
+            ),
+            (_, Ends::Dated) => (ChangeKind::Shortened, "ends by itself now"),
+            // Seen to be endless what was only not seen to end, or the other way:
+            // knowledge changed, not the access.
+            _ => return finish(found, old, was, new, is),
+        };
+        note(kind, text.to_owned());
+    }
+    finish(found, old, was, new, is)
+}
+
+/// Conditions and permissions, which need the documents.
+fn finish(
+    mut found: Vec<(ChangeKind, String)>,
+    old: &Baseline,
+    was: &Record,
+    new: &Baseline,
+    is: &Record,
+) -> Vec<(ChangeKind, String)> {
+    match (was.condition, is.condition) {
+        (before, after) if before == after => {}
+        (Some(before), None) => {
+            found.push((
+                ChangeKind::Widened,
+                format!("no longer needs that {before}"),
+            ));
+        }
+        (None, Some(after)) => {
+            found.push((ChangeKind::Narrowed, format!("now needs that {after}")));
+        }
+        (before, after) => found.push((
+            ChangeKind::PossiblyWidened,
+            format!(
+                "condition was {}, is {}",
+                before.as_deref().unwrap_or_default(),
+                after.as_deref().unwrap_or_default()
+            ),
+        )),
+    }
+    if was.permissions != is.permissions {
+        let before = was.permissions.and_then(|digest| old.permissions(digest));
+        let after = is.permissions.and_then(|digest| new.permissions(digest));
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                match widens(std::slice::from_ref(before), std::slice::from_ref(after)) {
+                    Widening::Same => {}
+                    Widening::Narrower => {
+                        found.push((ChangeKind::Narrowed, "allows less".to_owned()));
+                    }
+                    Widening::Wider { what } => {
+                        found.push((ChangeKind::Widened, format!("now also allows {what}")));
+                    }
+                    Widening::Undecidable { why } => found.push((
+                        ChangeKind::PossiblyWidened,
+                        format!("its permissions changed, and {why}"),
+                    )),
+                }
+            }
+            (Some(_), None) => found.push((
+                ChangeKind::PossiblyWidened,
+                "what it allows could not be read this time".to_owned(),
+            )),
+            (None, _) => found.push((
+                ChangeKind::PossiblyWidened,
+                "what it allowed is not in the baseline".to_owned(),
+            )),
+        }
+    }
+    found
+}

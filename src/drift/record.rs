@@ -1,0 +1,292 @@
+//! What a baseline keeps of a fact: enough to tell more access from as much.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Activation, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet, Sym, System, Tier,
+    Trust, Verdict,
+};
+
+/// Whether something ends by itself. A baseline keeps no dates, so that a grant that
+/// is renewed day by day does not change it every day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// It ends at some time.
+    Dated,
+    /// It was not seen whether it ends.
+    Unknown,
+    /// It never ends.
+    Never,
+}
+
+impl From<Moment> for Ends {
+    fn from(moment: Moment) -> Self {
+        match moment {
+            Moment::At(_) => Ends::Dated,
+            Moment::Unknown => Ends::Unknown,
+            Moment::Never => Ends::Never,
+        }
+    }
+}
+
+/// One fact as a baseline keeps it. Fields are in the order they are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The system.
+    pub system: System,
+    /// Account, organisation, cluster or vault.
+    pub tenant: Sym,
+    /// Whose access it is, by the id people use.
+    pub who: Sym,
+    /// What it is, in words made for review: mechanism, privilege and scope.
+    pub what: Sym,
+    /// Which fact.
+    pub key: FactKey,
+    /// The immutable id of the identity, where the system has one beside its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Sym>,
+    /// The tier it reaches.
+    pub tier: Tier,
+    /// Whether it works.
+    pub verdict: Verdict,
+    /// Whether it stands; only entitlements can be activated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
+    /// Whether it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Sym>,
+    /// Conditions under which it holds, in canonical text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Sym>,
+    /// What it allows, by the digest of a permission document kept beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Sym>,
+}
+
+/// The records of an inventory, sorted for review, with the permission documents
+/// they use. Facts of the platform itself are kept too: a changed built-in role is
+/// the quietest back door there is.
+pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>) {
+    let digests: Vec<Sym> = inventory.permission_sets.iter().map(digest).collect();
+    let mut used = vec![false; digests.len()];
+    let mut all = Vec::new();
+
+    for fact in &inventory.identities {
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.tenant,
+            who: fact.id,
+            what: Sym::new(&format!("identity {}", fact.kind.as_str())),
+            key: inventory.identity_key(fact),
+            uid: uid(fact.uid, fact.id),
+            tier: fact.tier,
+            verdict: on(fact.active),
+            activation: None,
+            ends: None,
+            owner: fact.owner,
+            condition: None,
+            permissions: None,
+        });
+    }
+    for fact in &inventory.entitlements {
+        let who = inventory.identity(fact.identity);
+        let permissions = fact.permissions.map(|at| {
+            used[at.0 as usize] = true;
+            digests[at.0 as usize]
+        });
+        let via = fact
+            .via
+            .map(|via| format!(" via {via}"))
+            .unwrap_or_default();
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.tenant,
+            who: who.id,
+            what: Sym::new(&format!(
+                "{} {} on {}{via}",
+                fact.mechanism, fact.privilege, fact.scope
+            )),
+            key: inventory.entitlement_key(fact),
+            uid: uid(who.uid, who.id),
+            tier: fact.tier,
+            verdict: fact.verdict,
+            activation: Some(fact.activation),
+            ends: Some(fact.expires.into()),
+            owner: fact.owner,
+            condition: fact.residual,
+            permissions,
+        });
+    }
+    for fact in &inventory.credentials {
+        let who = fact.identity.map(|at| inventory.identity(at));
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.tenant,
+            who: who.map_or(fact.name, |who| who.id),
+            what: Sym::new(&format!("{} {}", fact.kind, fact.id)),
+            key: inventory.credential_key(fact),
+            uid: who.and_then(|who| uid(who.uid, who.id)),
+            tier: fact.tier,
+            verdict: on(fact.active),
+            activation: None,
+            ends: Some(fact.expires.into()),
+            owner: fact.owner,
+            condition: None,
+            permissions: None,
+        });
+    }
+    for fact in &inventory.trusts {
+        let target = inventory.identity(fact.target);
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.tenant,
+            who: target.id,
+            what: Sym::new(&format!("trusts {} {}", fact.kind.as_str(), fact.trustee)),
+            key: inventory.trust_key(fact),
+            uid: uid(target.uid, target.id),
+            tier: fact.tier,
+            verdict: fact.verdict,
+            activation: None,
+            ends: None,
+            owner: None,
+            condition: condition(fact),
+            permissions: None,
+        });
+    }
+    for fact in &inventory.paths {
+        let from = inventory.identity(fact.from);
+        let to = fact
+            .to
+            .map_or(fact.tier.as_str(), |to| inventory.identity(to).id.as_str());
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.tenant,
+            who: from.id,
+            what: Sym::new(&format!("reaches {to} by {}", fact.technique)),
+            key: inventory.path_key(fact),
+            uid: uid(from.uid, from.id),
+            tier: fact.tier,
+            verdict: fact.verdict,
+            activation: None,
+            ends: None,
+            owner: None,
+            condition: fact.residual,
+            permissions: None,
+        });
+    }
+    for fact in &inventory.tenants {
+        all.push(Record {
+            system: fact.system,
+            tenant: fact.id,
+            who: fact.id,
+            what: Sym::new("tenant"),
+            key: inventory.tenant_key(fact),
+            uid: None,
+            tier: Tier::None,
+            verdict: Verdict::Yes,
+            activation: None,
+            ends: None,
+            owner: None,
+            condition: None,
+            permissions: None,
+        });
+    }
+    sort(&mut all);
+    // One fact stated twice (two statements of one trust) is one line.
+    all.dedup_by(|a, b| a == b);
+
+    let mut sets: Vec<(Sym, PermissionSet)> = inventory
+        .permission_sets
+        .iter()
+        .zip(&digests)
+        .zip(&used)
+        .filter(|(_, used)| **used)
+        .map(|((set, digest), _)| (*digest, set.clone()))
+        .collect();
+    sets.sort_by_key(|(digest, _)| *digest);
+    sets.dedup_by_key(|(digest, _)| *digest);
+    (all, sets)
+}
+
+/// The order of a baseline file.
+pub(super) fn sort(records: &mut [Record]) {
+    records.sort_by(|a, b| order(a).cmp(&order(b)));
+}
+
+fn order(record: &Record) -> impl Ord + use<> {
+    (
+        record.system,
+        record.tenant,
+        record.who,
+        kind_rank(record.key.kind),
+        record.what,
+        record.key,
+        record.condition,
+    )
+}
+
+/// Who, then what they hold, then what proves them, then how others become them.
+fn kind_rank(kind: FactKind) -> u8 {
+    match kind {
+        FactKind::Source => 0,
+        FactKind::Identity => 1,
+        FactKind::Entitlement => 2,
+        FactKind::Credential => 3,
+        FactKind::Trust => 4,
+        FactKind::Path => 5,
+        FactKind::Grant => 6,
+    }
+}
+
+/// What is switched off does not work.
+fn on(active: bool) -> Verdict {
+    if active { Verdict::Yes } else { Verdict::No }
+}
+
+/// The immutable id, left out where it says nothing beyond the name.
+fn uid(uid: Sym, id: Sym) -> Option<Sym> {
+    (uid != id).then_some(uid)
+}
+
+/// The claims a trust demands, as canonical text.
+fn condition(trust: &Trust) -> Option<Sym> {
+    let mut parts: Vec<String> = trust
+        .claims
+        .iter()
+        .map(|claim| {
+            let mut values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
+            values.sort_unstable();
+            let test = match claim.test {
+                ClaimTest::Equals => "=",
+                ClaimTest::Like => "~",
+                ClaimTest::NotEquals => "!=",
+                ClaimTest::NotLike => "!~",
+            };
+            let absent = if claim.holds_when_absent {
+                " if present"
+            } else {
+                ""
+            };
+            format!("{}{test}{}{absent}", claim.name, values.join("|"))
+        })
+        .chain(trust.residual.map(|residual| residual.to_string()))
+        .collect();
+    parts.sort();
+    parts.dedup();
+    (!parts.is_empty()).then(|| Sym::new(&parts.join(" & ")))
+}
+
+/// A short digest of a permission document in its canonical order.
+fn digest(set: &PermissionSet) -> Sym {
+    use sha2::{Digest, Sha256};
+    // Serialising plain data to memory cannot fail.
+    let text = serde_json::to_vec(set).unwrap_or_default();
+    let hash = Sha256::digest(&text);
+    let hex: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    Sym::new(&hex)
+}
