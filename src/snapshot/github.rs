@@ -77,6 +77,7 @@ const BASE: DocumentKind = DocumentKind {
 macro_rules! documents {
     ($($name:literal $file:literal $endpoint:literal $facts:literal $marks:tt $({$($field:ident: $value:expr),* $(,)?})?;)*) => {
         /// Every document of an organisation.
+        #[allow(clippy::needless_update, reason = "a row may set every field")]
         pub const DOCUMENTS: &[DocumentKind] = &[$(DocumentKind {
             name: $name,
             file: $file,
