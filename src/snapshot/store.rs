@@ -119,6 +119,13 @@ impl Store {
         Ok(())
     }
 
+    /// The document that was put at `path` last.
+    pub fn get(&self, path: &str) -> Option<Arc<[u8]>> {
+        let state = self.lock();
+        let found = state.documents.iter().rev().find(|(name, _)| name == path);
+        found.map(|(_, text)| text.clone())
+    }
+
     /// Declares a source whose documents lie below `directory`.
     pub fn source(&self, source: Source) {
         self.lock().sources.push(source);

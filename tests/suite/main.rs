@@ -4,6 +4,8 @@ mod aws_facts;
 mod aws_live;
 mod aws_moto;
 mod aws_simulate;
+mod github;
+mod github_world;
 mod kubernetes_facts;
 mod kubernetes_simulate;
 mod reports;

@@ -20,6 +20,8 @@ pub enum Why {
     NotFound,
     /// GitHub says that the plan does not have it.
     Plan(String),
+    /// The server's version does not have it.
+    Version(String),
     /// A rate limit ended the collection.
     RateLimit(String),
     /// Another status.
@@ -71,7 +73,11 @@ impl Why {
             }
         });
         let message = message.to_owned();
-        if says(&["rate limit"]) {
+        if says(&["html instead of json"]) {
+            Why::Html
+        } else if says(&["enterprise server"]) {
+            Why::Version(message)
+        } else if says(&["rate limit"]) {
             Why::RateLimit(message)
         } else if says(&[
             "upgrade to",
@@ -113,6 +119,7 @@ impl Why {
             Why::Forbidden(message) => format!("forbidden (403 {message})"),
             Why::NotFound => format!("{place} (404)"),
             Why::Plan(message) => format!("not on this plan ({message})"),
+            Why::Version(message) => format!("not on this version ({message})"),
             Why::RateLimit(message) => format!("stopped by a rate limit ({message})"),
             Why::Status(status, message) => format!("GitHub answered {status} {message}"),
             Why::Html => "HTML instead of JSON: a proxy, a sign-in page or an outage".to_owned(),
@@ -138,6 +145,7 @@ impl Why {
             Why::SingleSignOn => {
                 "authorise the token for the organisation: Settings > Developer settings > Personal access tokens > Configure SSO".to_owned()
             }
+            Why::Version(_) => "nothing to do: the server does not offer it".to_owned(),
             Why::Forbidden(_) | Why::NotFound | Why::Plan(_) | Why::Graph { .. } => {
                 format!("needs {}", kind.permission)
             }
@@ -151,7 +159,7 @@ impl Why {
     /// Whether the facts cannot exist here, so that nothing was missed.
     fn not_offered(&self, kind: &DocumentKind) -> bool {
         match self {
-            Why::Plan(_) => true,
+            Why::Plan(_) | Why::Version(_) => true,
             Why::NotFound => kind.offered != Offered::Everywhere,
             _ => false,
         }

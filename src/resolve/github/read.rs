@@ -225,7 +225,13 @@ fn decode<T: DeserializeOwned>(kind: &DocumentKind, document: &Document) -> Resu
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     for value in &mut stream {
         match value {
-            Ok(raw) => expand(kind, raw, &mut raws, &mut announced, 0)?,
+            // A list may end in the reason why it does not go on.
+            Ok(raw) => {
+                if let Err(why) = expand(kind, raw, &mut raws, &mut announced, 0) {
+                    problems.push(why);
+                    break;
+                }
+            }
             Err(error) if raws.is_empty() => {
                 return Err(Why::Broken {
                     message: format!("{}: {error}", document.file),
