@@ -473,7 +473,8 @@ fn same_host(base: &http::Uri, link: &str) -> Option<String> {
         .strip_prefix(prefix)
         .filter(|rest| rest.starts_with('/'))
         .unwrap_or(path);
-    same.then(|| path.to_owned())
+    // `//host/…` names another host to whoever resolves it as RFC 3986 says.
+    (same && !path.starts_with("//")).then(|| path.to_owned())
 }
 
 #[cfg(test)]
