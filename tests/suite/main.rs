@@ -1,5 +1,6 @@
 //! All integration tests, in one program so that there is one link.
 #![cfg(test)]
+mod aws_escalation;
 mod aws_facts;
 mod aws_live;
 mod aws_moto;

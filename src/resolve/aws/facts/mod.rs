@@ -156,6 +156,7 @@ impl Facts<'_, '_> {
         self.add_trusts();
         self.add_paths();
         self.complete_identities();
+        self.complete_trusts();
         self.add_tenants();
         self.add_coverage();
         self.build.finish()
