@@ -5,6 +5,7 @@ mod aws_facts;
 mod aws_live;
 mod aws_moto;
 mod aws_simulate;
+mod dependencies;
 mod github;
 mod github_world;
 mod kubernetes_facts;

@@ -17,9 +17,11 @@ pub struct Moto {
 impl Moto {
     /// Where `tests/setup/moto.sh` puts it.
     pub fn installed() -> Option<PathBuf> {
-        let python = target().join("moto/bin/python");
-        let server = target().join("moto/bin/moto_server");
-        (python.is_file() && server.is_file()).then(|| target().join("moto/bin"))
+        let home = target().join("moto");
+        // Written last, so that an installation that was interrupted does not count.
+        home.join("installed.txt")
+            .is_file()
+            .then(|| home.join("bin"))
     }
 
     /// Starts a server on a free port of the loopback interface and waits for it.
