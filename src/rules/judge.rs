@@ -246,25 +246,23 @@ fn not_evaluable(rules: &RuleSet, inventory: &Inventory, tenants: &[Tenant]) -> 
                 let system = kind.split_once('.').map(|(system, _)| system);
                 system == Some(tenant.system.as_str())
             };
-            let mut lacking = Vec::new();
+            let mut lacking: Vec<(Sym, Option<&Coverage>)> = Vec::new();
             for &kind in rule.needs.iter().filter(own) {
                 match said.get(&(tenant.system, tenant.id, kind)) {
                     Some(coverage) if coverage.seen == Seen::Complete => {}
-                    Some(coverage) => lacking.push((
-                        kind,
-                        coverage.seen,
-                        coverage.reason.to_string(),
-                        coverage.remedy.clone(),
-                    )),
-                    None => lacking.push((kind, Seen::None, "it was not read".to_owned(), None)),
+                    other => lacking.push((kind, other.copied())),
                 }
             }
-            let Some(worst) = lacking.iter().map(|(_, seen, ..)| *seen).min() else {
+            let seen = |(_, said): &(Sym, Option<&Coverage>)| said.map_or(Seen::None, |c| c.seen);
+            let Some(worst) = lacking.iter().map(seen).min() else {
                 continue;
             };
             let reasons: Vec<String> = lacking
                 .iter()
-                .map(|(kind, _, reason, _)| format!("{kind}: {reason}"))
+                .map(|(kind, said)| {
+                    let reason = said.map_or("it was not read", |coverage| &*coverage.reason);
+                    format!("{kind}: {reason}")
+                })
                 .collect();
             let mut entry = Coverage::lacking(
                 tenant.system,
@@ -277,10 +275,184 @@ fn not_evaluable(rules: &RuleSet, inventory: &Inventory, tenants: &[Tenant]) -> 
                     reasons.join("; ")
                 ),
             );
-            entry.remedy = lacking.into_iter().find_map(|(.., remedy)| remedy);
+            // Where the source calls all that is lacking optional, the rule is listed as
+            // not evaluable, and the scan is not incomplete because of it.
+            entry.required = lacking
+                .iter()
+                .any(|(_, said)| said.is_none_or(|coverage| coverage.required));
+            entry.remedy = lacking
+                .iter()
+                .find_map(|(_, said)| said.and_then(|coverage| coverage.remedy.clone()));
             all.push(entry);
         }
     }
     all.sort_by_key(|entry| (entry.system, entry.tenant, entry.kind));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Builder, Credential, Entitlement, Identity, IdentityKind, Moment, Severity, Tier,
+    };
+
+    const RULES: &str = r#"
+family: test
+rules:
+  - id: T1
+    name: old-key
+    on: credential
+    severity: [{when: credential.tier == "admin", is: high}, {is: low}]
+    tags: [credential]
+    needs: [aws.credential-report]
+    when: credential.system == "aws" && has(credential.rotated) && age(credential.rotated) > limits.key_age
+    message: "`{credential.name}` of {identity.name}: {age(credential.rotated)}"
+    why: because
+    fix: "rotate {credential.id}"
+    references: [CWE:262]
+    tests:
+      - match: {credential: {rotated: 2020-01-01T00:00:00Z}}
+      - no-match: {credential: {rotated: never}}
+  - id: T2
+    name: admin
+    on: identity
+    severity: critical
+    tags: [admin]
+    when: identity.tier == "admin"
+    message: "{identity.name} is admin in {tenant.name}"
+    why: because
+    fix: stop
+    references: [CWE:266]
+    tests:
+      - match: {identity: {tier: admin}}
+      - no-match: {identity: {tier: write}}
+"#;
+
+    fn now() -> Timestamp {
+        "2026-11-22T00:00:00Z".parse().unwrap()
+    }
+
+    fn key(name: &str, whom: Option<crate::model::IdentityRef>, tier: Tier) -> Credential {
+        let mut key = Credential::new(System::Aws, "1", whom, "access-key", name, name);
+        key.rotated = Moment::At("2026-01-01T00:00:00Z".parse().unwrap());
+        key.tier = tier;
+        key
+    }
+
+    fn inventory() -> Inventory {
+        let mut build = Builder::new();
+        let bob = build.identity(Identity::new(
+            System::Aws,
+            "1",
+            "arn:bob",
+            IdentityKind::Human,
+            "bob",
+        ));
+        let mut grant = Entitlement::new(System::Aws, "1", bob, "managed-policy", "arn:admin", "*");
+        grant.tier = Tier::Admin;
+        build.entitlement(grant);
+        build.credential(key("K2", Some(bob), Tier::Write));
+        build.credential(key("K1", None, Tier::Admin));
+        build.finish()
+    }
+
+    fn judged(inventory: &Inventory) -> Judgement {
+        let rules = RuleSet::parse("t.yaml", RULES).unwrap_or_else(|e| panic!("\n{e}"));
+        rules.judge(inventory, &Config::default(), now())
+    }
+
+    #[test]
+    fn findings_are_complete_and_in_order() {
+        let found = judged(&inventory()).findings;
+        let shown: Vec<String> = found
+            .iter()
+            .map(|f| format!("{} {} {} {}", f.severity, f.rule, f.subject.id, f.message))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "critical T2 arn:bob bob is admin in 1",
+                "high T1 K1 `K1` of unknown: 325 days",
+                "low T1 K2 `K2` of bob: 325 days",
+            ]
+        );
+        assert_eq!(&*found[0].evidence[0].what, "managed-policy on *");
+        assert_eq!(found[0].evidence[0].source, "arn:admin");
+        assert_eq!(&*found[1].fix, "rotate K1");
+        assert_eq!(
+            &*found[1].evidence[0].what,
+            "rotated 2026-01-01 (325 days ago)"
+        );
+    }
+
+    #[test]
+    fn ids_do_not_depend_on_anything_else() {
+        let ids = |inventory: &Inventory| -> Vec<(Sym, Sym)> {
+            let mut ids: Vec<_> = judged(inventory)
+                .findings
+                .iter()
+                .map(|finding| (finding.subject.id, finding.id))
+                .collect();
+            ids.sort();
+            ids
+        };
+        let one = inventory();
+        let mut two = inventory();
+        two.credentials.reverse();
+        two.credentials[0].tier = Tier::Read;
+        two.identities[0].name = Sym::new("robert");
+        two.coverage.push(Coverage::complete(
+            System::Aws,
+            Sym::new("1"),
+            "aws.credential-report",
+            1,
+        ));
+        assert_eq!(ids(&one), ids(&two));
+    }
+
+    #[test]
+    fn a_lacking_need_is_not_evaluable_and_hides_no_finding() {
+        let mut facts = inventory();
+        let entries = |facts: &Inventory| judged(facts).coverage;
+        let unread = entries(&facts);
+        assert_eq!(unread.len(), 1);
+        assert_eq!(unread[0].kind, "rule:T1");
+        assert!(unread[0].is_gap());
+
+        let tenant = Sym::new("1");
+        let kind = "aws.credential-report";
+        let report = Coverage::complete(System::Aws, tenant, kind, 2);
+        facts.coverage.push(report);
+        assert_eq!(entries(&facts), []);
+
+        let half = Coverage::lacking(System::Aws, tenant, kind, Seen::Partial, "no root row")
+            .remedy("give it");
+        facts.coverage.push(half);
+        let partly = entries(&facts);
+        assert_eq!(partly[0].seen, Seen::Partial);
+        assert_eq!(
+            &*partly[0].reason,
+            "`old-key` could not be judged; aws.credential-report: no root row"
+        );
+        assert_eq!(partly[0].remedy.as_deref(), Some("give it"));
+        assert_eq!(judged(&facts).findings.len(), 3);
+
+        facts.coverage[1].required = false;
+        assert!(!entries(&facts)[0].is_gap());
+    }
+
+    #[test]
+    fn facts_of_other_systems_do_not_meet_the_rule() {
+        let mut facts = inventory();
+        for credential in &mut facts.credentials {
+            credential.system = System::Vault;
+        }
+        assert!(
+            judged(&facts)
+                .findings
+                .iter()
+                .all(|f| f.severity == Severity::Critical)
+        );
+    }
 }
