@@ -12,6 +12,14 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0, for code scanning.
     Sarif(Profile),
+    /// One self-contained page for people.
+    Html,
+    /// For a CI job summary or a pull-request comment.
+    Markdown(Place),
+    /// OCSF events of class 2008, one a line.
+    Ocsf,
+    /// For spreadsheets.
+    Csv,
 }
 
 /// Who reads a SARIF file.
@@ -29,6 +37,16 @@ pub enum Profile {
     Defectdojo,
 }
 
+/// Where Markdown is shown, which decides how long it may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A job summary: at most 1 MiB.
+    #[default]
+    Summary,
+    /// A comment on a pull request: at most 65,536 characters.
+    Comment,
+}
+
 const NAMES: &[(&str, Format)] = &[
     ("table", Format::Table),
     ("json", Format::Json),
@@ -36,10 +54,20 @@ const NAMES: &[(&str, Format)] = &[
     ("sarif:github", Format::Sarif(Profile::Github)),
     ("sarif:gitlab", Format::Sarif(Profile::Gitlab)),
     ("sarif:defectdojo", Format::Sarif(Profile::Defectdojo)),
+    ("html", Format::Html),
+    ("markdown", Format::Markdown(Place::Summary)),
+    ("markdown:comment", Format::Markdown(Place::Comment)),
+    ("ocsf", Format::Ocsf),
+    ("csv", Format::Csv),
 ];
 
 /// Other ways to say the same.
-const ALIASES: &[(&str, &str)] = &[("sarif:full", "sarif")];
+const ALIASES: &[(&str, &str)] = &[
+    ("sarif:full", "sarif"),
+    ("md", "markdown"),
+    ("md:comment", "markdown:comment"),
+    ("markdown:summary", "markdown"),
+];
 
 impl Format {
     /// Every format and profile.
@@ -53,7 +81,12 @@ impl Format {
         let by_ending = [
             (".sarif", Format::Sarif(Profile::Full)),
             (".sarif.json", Format::Sarif(Profile::Full)),
+            (".ocsf.json", Format::Ocsf),
             (".json", Format::Json),
+            (".html", Format::Html),
+            (".htm", Format::Html),
+            (".md", Format::Markdown(Place::Summary)),
+            (".csv", Format::Csv),
             (".txt", Format::Table),
         ];
         by_ending
@@ -111,7 +144,7 @@ mod tests {
 
     #[test]
     fn endings_suggest_formats() {
-        assert_eq!(Format::of_file("a/b.JSON"), Some(Format::Json));
+        assert_eq!(Format::of_file("a/b.HTML"), Some(Format::Html));
         assert_eq!(
             Format::of_file("x.sarif.json"),
             Some(Format::Sarif(Profile::Full))

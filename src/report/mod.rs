@@ -6,8 +6,12 @@
 //! are untrusted text in every one of them: [`text::visible`] makes what would act
 //! on a display visible, JSON escapes it ([`safe_json`]), HTML never interprets it.
 
+mod csv;
 mod format;
+mod html;
 mod json;
+mod markdown;
+mod ocsf;
 mod outcome;
 pub mod safe_json;
 mod sarif;
@@ -18,7 +22,7 @@ mod write;
 
 use thiserror::Error;
 
-pub use format::{Format, Profile};
+pub use format::{Format, Place, Profile};
 pub use outcome::{
     Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, Weight,
     days_left,
@@ -76,6 +80,9 @@ pub enum ReportError {
         #[source]
         source: serde_json::Error,
     },
+    /// The page's template does not fit what it is given.
+    #[error("cannot write the html report: {0:#}; this is a defect, please report it")]
+    Page(#[from] minijinja::Error),
 }
 
 /// Renders `outcome`.
@@ -92,5 +99,9 @@ pub fn render(
         Format::Table => Ok(table::render(outcome, options).into_bytes()),
         Format::Json => json::render(outcome).map_err(failed),
         Format::Sarif(profile) => sarif::render(outcome, profile, options).map_err(failed),
+        Format::Html => html::render(outcome, options),
+        Format::Markdown(place) => Ok(markdown::render(outcome, place, options).into_bytes()),
+        Format::Ocsf => ocsf::render(outcome).map_err(failed),
+        Format::Csv => Ok(csv::render(outcome).into_bytes()),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Outcome;
+use super::text::{count, thousands};
 use crate::model::{Activation, Severity, System, Tier, Verdict};
 
 /// What a scan comes to.
@@ -114,15 +115,15 @@ impl Summary {
         };
         for finding in outcome.open() {
             summary.open += 1;
-            let mut count = |map: fn(&mut Summary) -> &mut BTreeMap<&'static str, usize>, key| {
+            let mut add = |map: fn(&mut Summary) -> &mut BTreeMap<&'static str, usize>, key| {
                 *map(&mut summary).entry(key).or_default() += 1;
             };
-            count(|s| &mut s.by_severity, finding.severity.as_str());
-            count(|s| &mut s.by_system, finding.system.as_str());
-            count(|s| &mut s.by_tier, finding.tier.as_str());
-            count(|s| &mut s.by_rule, finding.rule.as_str());
+            add(|s| &mut s.by_severity, finding.severity.as_str());
+            add(|s| &mut s.by_system, finding.system.as_str());
+            add(|s| &mut s.by_tier, finding.tier.as_str());
+            add(|s| &mut s.by_rule, finding.rule.as_str());
             if let Some(activation) = finding.activation {
-                count(|s| &mut s.by_activation, activation.as_str());
+                add(|s| &mut s.by_activation, activation.as_str());
             }
         }
         summary.suppressed = summary.findings - summary.open;
@@ -159,26 +160,37 @@ impl Summary {
             .into_iter()
             .filter_map(|severity| {
                 let n = *self.by_severity.get(severity.as_str())?;
-                (n > 0).then(|| format!("{} {severity}", super::text::thousands(n)))
+                (n > 0).then(|| format!("{} {severity}", thousands(n)))
             })
             .collect();
         words.join(", ")
     }
 
+    fn gating(&self) -> String {
+        let verb = if self.gated == 1 { "gates" } else { "gate" };
+        format!("{} {verb}", count(self.gated, "finding"))
+    }
+
+    fn unseen(&self) -> String {
+        match self.gaps {
+            1 => "1 kind of fact".to_owned(),
+            n => format!("{} kinds of fact", thousands(n)),
+        }
+    }
+
     /// One sentence: what the exit code means for this scan.
     pub fn verdict(&self) -> String {
-        use super::text::count;
         match self.exit {
             0 => "Nothing gates, and everything a verdict needs was seen.".to_owned(),
             1 if self.gaps > 0 => format!(
-                "{} gate, and {} could not be seen.",
-                count(self.gated, "finding"),
-                count(self.gaps, "fact")
+                "{}, and {} could not be seen.",
+                self.gating(),
+                self.unseen()
             ),
-            1 => format!("{} gate.", count(self.gated, "finding")),
+            1 => format!("{}.", self.gating()),
             3 => format!(
                 "Incomplete: nothing gates, but {} could not be seen.",
-                count(self.gaps, "kind of fact").replace("kind of facts", "kinds of fact")
+                self.unseen()
             ),
             code => format!("The scan ended with exit code {code}."),
         }

@@ -1,5 +1,7 @@
 //! Every report, over hand-made outcomes.
 
+mod browser;
+mod html;
 mod sample;
 mod sarif;
 mod table;

@@ -570,3 +570,72 @@ pub fn empty() -> Outcome {
         ..Outcome::default()
     }
 }
+
+/// Many ways that meet: 27 nodes, a circle, all kinds of gate.
+pub fn tangle() -> Outcome {
+    let mut outcome = small();
+    outcome.findings.retain(|finding| finding.steps.is_empty());
+    let gates = [Gate::None, Gate::Unproved, Gate::Proved, Gate::Unknown];
+    let step = |from: String, action: &str, to: String, at: usize| Step {
+        from: sym(&from),
+        action: sym(action),
+        to: sym(&to),
+        gate: gates[at % gates.len()],
+        evidence: Vec::new(),
+    };
+    for at in 0..12 {
+        let mut found = finding("AWS110", Severity::High, &format!("start-{at}"));
+        found.message = format!("workload `start-{at}` reaches administrator").into();
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/team-{}", at % 4);
+        found.steps = vec![
+            step(
+                format!("repo:acme/service-{at}:ref:refs/heads/main"),
+                "assumes by OIDC",
+                role.clone(),
+                0,
+            ),
+            step(
+                role,
+                "iam:PassRole + lambda:CreateFunction",
+                format!("arn:aws:iam::{ACCOUNT}:role/lambda-{}", at % 3),
+                at,
+            ),
+            step(
+                format!("arn:aws:iam::{ACCOUNT}:role/lambda-{}", at % 3),
+                "sts:AssumeRole",
+                format!("arn:aws:iam::{ACCOUNT}:role/admin"),
+                at + 1,
+            ),
+        ];
+        if at == 5 {
+            found.steps.push(step(
+                format!("arn:aws:iam::{ACCOUNT}:role/admin"),
+                "iam:CreateAccessKey",
+                format!("arn:aws:iam::{ACCOUNT}:role/team-1"),
+                0,
+            ));
+        }
+        outcome.findings.push(found);
+    }
+    outcome.sort();
+    outcome
+}
+
+/// One long way, drawn downwards.
+pub fn chain() -> Outcome {
+    let mut outcome = small();
+    outcome.findings.retain(|finding| finding.steps.is_empty());
+    let mut found = finding("AWS110", Severity::High, "far");
+    found.steps = (0..9)
+        .map(|at| Step {
+            from: sym(&format!("node-{at}")),
+            action: sym("ssm:SendCommand to an instance"),
+            to: sym(&format!("node-{}", at + 1)),
+            gate: if at == 4 { Gate::Proved } else { Gate::None },
+            evidence: Vec::new(),
+        })
+        .collect();
+    outcome.findings.push(found);
+    outcome.sort();
+    outcome
+}

@@ -83,7 +83,7 @@ Not seen, so not judged (2):
   vault https://vault.acme.example:8200 · vault.token-accessors · not seen:
     permission denied on auth/token/accessors
     → grant `list` and `sudo` on auth/token/accessors
-Exit 1: 2 findings gate, and 2 facts could not be seen.
+Exit 1: 2 findings gate, and 2 kinds of fact could not be seen.
 "##);
 }
 
@@ -151,7 +151,7 @@ Not seen, so not judged (2):
     → allow iam:GenerateCredentialReport
   vault https://vault.acme.example:8200 · vault.token-accessors · not seen: permission denied on auth/token/accessors
     → grant `list` and `sudo` on auth/token/accessors
-Exit 1: 2 findings gate, and 2 facts could not be seen.
+Exit 1: 2 findings gate, and 2 kinds of fact could not be seen.
 "##);
 }
 
@@ -210,7 +210,7 @@ Not seen, so not judged (2):
     → allow iam:GenerateCredentialReport
   vault https://vault.acme.example:8200 · vault.token-accessors · not seen: permission denied on auth/token/accessors
     → grant `list` and `sudo` on auth/token/accessors
-Exit 1: 2 findings gate, and 2 facts could not be seen.
+Exit 1: 2 findings gate, and 2 kinds of fact could not be seen.
 "##);
 }
 
