@@ -46,7 +46,7 @@ pub(super) fn recognise(path: &str, text: &[u8]) -> Option<&'static str> {
     }
     let head = &text[..text.len().min(LOOKED_AT)];
     let members = outer_members(head);
-    let has = |name: &str| members.iter().any(|member| *member == name.as_bytes());
+    let has = |name: &str| members.contains(&name.as_bytes());
 
     if has("Content") && has("ReportFormat") {
         return Some("credential-report");

@@ -27,10 +27,8 @@ pub fn resolve_files(files: &[(&str, &str)], config: &Config) -> Inventory {
 
 /// Third-party data that is not part of the repository.
 fn shared(path: &str) -> Option<String> {
-    let root = std::env::var("TENURE_SHARED").map_or_else(
-        |_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned(),
-        |root| root,
-    );
+    let root = std::env::var("TENURE_SHARED")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
     let found = std::fs::read_to_string(format!("{root}/{path}")).ok();
     if found.is_none() {
         println!("skipped: `{path}` is not here");

@@ -30,11 +30,6 @@ impl<'a> Source<'a> {
         let text = DocumentText::new(self.raw).ok()?;
         files.get(self.file)?.locate(text.slice(range))
     }
-
-    /// Where the document stands.
-    pub fn location(&self, files: &[File<'_>]) -> Option<Location> {
-        files.get(self.file)?.locate(self.raw)
-    }
 }
 
 /// Number of a distinct document.

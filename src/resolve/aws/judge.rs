@@ -79,7 +79,6 @@ impl<'w> Judge<'w> {
             reach,
             no_rails: Rails {
                 scps: None,
-                names: Vec::new(),
                 open: true,
             },
         }

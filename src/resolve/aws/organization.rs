@@ -40,8 +40,6 @@ struct RootTypes {
 pub struct Guardrail<'a> {
     /// `p-…`.
     pub id: Sym,
-    /// Name.
-    pub name: Sym,
     /// Its document.
     pub source: Source<'a>,
     kind: GuardrailKind,
@@ -129,7 +127,6 @@ impl<'a> Organization<'a> {
                     };
                     self.policies.push(Guardrail {
                         id: summary.id.sym(),
-                        name: summary.name.sym(),
                         source: Source::new(at, page.policy.content.get()),
                         kind,
                         targets: page
@@ -154,7 +151,7 @@ impl<'a> Organization<'a> {
 
     /// Puts policies in a fixed order.
     pub fn finish(&mut self) {
-        self.policies.sort_by(|a, b| a.id.cmp(&b.id));
+        self.policies.sort_by_key(|policy| policy.id);
     }
 
     /// The documents of all guardrails.

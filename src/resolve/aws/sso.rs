@@ -138,7 +138,7 @@ impl<'a> IdentityCenter<'a> {
                 self.sets_read = true;
                 self.sets
                     .extend(pages.into_iter().map(|page| permission_set(at, page)));
-                self.sets.sort_by(|a, b| a.arn.cmp(&b.arn));
+                self.sets.sort_by_key(|set| set.arn);
                 bad
             }
             "sso-account-assignments" => {

@@ -87,8 +87,6 @@ pub struct Subject<'w> {
 pub struct Rails<'w> {
     /// Service control policies by level; `None` when it cannot be told.
     pub scps: Option<Vec<Vec<&'w Policy>>>,
-    /// Names of the guardrails that are more than "everything".
-    pub names: Vec<Sym>,
     /// Every level allows everything.
     pub open: bool,
 }
@@ -203,11 +201,9 @@ fn rails<'w>(world: &'w World<'w>, account: Sym) -> Rails<'w> {
     let Some(levels) = world.organization.levels(account, GuardrailKind::Scp) else {
         return Rails {
             scps: None,
-            names: Vec::new(),
             open: true,
         };
     };
-    let mut names = Vec::new();
     let mut open = true;
     let mut scps = Vec::new();
     for level in levels {
@@ -221,22 +217,16 @@ fn rails<'w>(world: &'w World<'w>, account: Sym) -> Rails<'w> {
             else {
                 continue;
             };
-            if is_everything(policy) {
-                full = true;
-            } else {
-                names.push(rail.name);
-            }
-            open &= is_everything(policy);
+            let everything = is_everything(policy);
+            full |= everything;
+            open &= everything;
             policies.push(policy);
         }
         open &= full;
         scps.push(policies);
     }
-    names.sort();
-    names.dedup();
     Rails {
         scps: Some(scps),
-        names,
         open,
     }
 }

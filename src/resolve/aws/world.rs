@@ -224,7 +224,7 @@ impl<'a> World<'a> {
         world.organization.finish();
         world.link();
         for account in world.accounts.values_mut() {
-            account.holders.sort_by(|a, b| a.arn.cmp(&b.arn));
+            account.holders.sort_by_key(|holder| holder.arn);
             account.holders.dedup_by(|a, b| a.arn == b.arn);
         }
         world

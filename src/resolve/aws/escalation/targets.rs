@@ -78,7 +78,7 @@ impl<'w> Index<'w> {
                 .into_iter()
                 .map(|(arn, roles)| SharedPolicy { arn, roles })
                 .collect();
-            list.sort_by(|a, b| a.arn.cmp(&b.arn));
+            list.sort_by_key(|policy| policy.arn);
             index.policies.insert(account, list);
         }
         index

@@ -1,5 +1,7 @@
 //! Entitlements: every policy somebody has, and every assignment.
 
+use super::super::actions::ActionMask;
+use super::super::documents::DocId;
 use super::super::judge::PROBE;
 use super::super::policy::{Action, Pattern, Policy, resource_pattern};
 use super::super::subject::{Held, Limit, Subject, SubjectId, SubjectKind};
@@ -89,6 +91,9 @@ impl<'w> Facts<'w, '_> {
                 .set("session", jiff::SignedDuration::from_secs(seconds));
         }
         let effective = self.effective(id, subject, held);
+        if effective.verdict != Verdict::No {
+            self.put_reach(&mut fact, subject, held);
+        }
         self.put_effective(&mut fact, held, effective);
         if self.carries.contains(&(id, privilege)) || self.carries.contains(&(id, grant.name)) {
             fact.tier = Tier::Admin;
@@ -118,6 +123,51 @@ impl<'w> Facts<'w, '_> {
         if !effective.blocked_by.is_empty() {
             fact.attrs.set("blocked_by", effective.blocked_by);
         }
+    }
+
+    /// The few single powers that rules name, where they hold on any resource.
+    fn put_reach(&self, fact: &mut Entitlement, subject: &Subject<'w>, held: &Held<'w>) {
+        let Some(doc) = held.doc else {
+            return;
+        };
+        let Ok(policy) = &self.world.documents.get(doc).policy else {
+            return;
+        };
+        let account = subject.account;
+        let probes = self.probes;
+        let role = format!("arn:aws:iam::{account}:role/{PROBE}");
+        let secret = format!("arn:aws:secretsmanager:eu-west-1:{account}:secret:{PROBE}");
+        let parameter = format!("arn:aws:ssm:eu-west-1:{account}:parameter/{PROBE}");
+        for (name, action, resource) in [
+            ("pass_any_role", probes.pass_role, &role),
+            ("assume_any_role", probes.assume, &role),
+            ("reads_all_secrets", probes.secret, &secret),
+            ("reads_all_secrets", probes.parameter, &parameter),
+        ] {
+            let mut mask = ActionMask::default();
+            mask.insert(action);
+            if !self.judge.mask(doc).contains(mask) {
+                continue;
+            }
+            let mut identity = vec![policy];
+            identity.extend(self.denying(subject, doc));
+            let action = self.judge.actions.get(action);
+            let verdict = self
+                .judge
+                .allows_as(subject, &identity, true, action, resource, &[]);
+            if verdict == Verdict::Yes {
+                fact.attrs.set(name, true);
+            }
+        }
+    }
+
+    /// The subject's documents that deny, but for this one.
+    fn denying(&self, subject: &Subject<'w>, but: DocId) -> impl Iterator<Item = &'w Policy> {
+        subject.docs.iter().filter_map(move |other| {
+            let denies = *other != but && self.texts[other.0 as usize].denies;
+            let policy = self.world.documents.get(*other).policy.as_ref().ok();
+            policy.filter(|_| denies)
+        })
     }
 
     /// What boundary, guardrails and denies leave of one grant.
@@ -163,11 +213,7 @@ impl<'w> Facts<'w, '_> {
         // The grant with the denies that bear on it.
         let mut identity: Vec<&Policy> = vec![policy];
         if denies {
-            identity.extend(subject.docs.iter().filter_map(|other| {
-                let denies = *other != doc && self.texts[other.0 as usize].denies;
-                let policy = self.world.documents.get(*other).policy.as_ref().ok();
-                policy.filter(|_| denies)
-            }));
+            identity.extend(self.denying(subject, doc));
         }
         let mut blocked_by = Vec::new();
         let (verdict, residual) = if free && text.allows_plainly {
@@ -205,7 +251,7 @@ impl<'w> Facts<'w, '_> {
         blocked_by: &mut Vec<Sym>,
     ) -> Worth {
         let of = |bounded| {
-            let mut mask = crate::resolve::aws::actions::ActionMask::default();
+            let mut mask = ActionMask::default();
             for (at, own) in subject.identity.iter().enumerate() {
                 if std::ptr::eq(*own, policy) {
                     mask.union(self.judge.mask(subject.docs[at]));

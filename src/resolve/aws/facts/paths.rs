@@ -20,7 +20,7 @@ impl Facts<'_, '_> {
                 (way.hops, std::cmp::Reverse(way.verdict), way.technique)
                     < (old.hops, std::cmp::Reverse(old.verdict), old.technique)
             };
-            if onward.get(&way.walker).is_none_or(|old| better(&old)) {
+            if onward.get(&way.walker).is_none_or(better) {
                 onward.insert(way.walker, way);
             }
         }

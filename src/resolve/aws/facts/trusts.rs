@@ -373,9 +373,8 @@ impl<'w> Facts<'w, '_> {
             let list = trustee.claims.iter();
             list.filter(move |claim| claim.name == name)
         };
-        fact.attrs
-            .set("audience", claims("aud").any(|claim| guards(claim)));
-        let subject_checked = claims("sub").any(|claim| guards(claim));
+        fact.attrs.set("audience", claims("aud").any(guards));
+        let subject_checked = claims("sub").any(guards);
         fact.attrs.set("subject", subject_checked);
         let mut subjects: Vec<Sym> = claims("sub")
             .flat_map(|claim| claim.values.iter().copied())

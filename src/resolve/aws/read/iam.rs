@@ -1,6 +1,7 @@
 //! IAM's own answers.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Tag, Text, Time, or_default};
@@ -112,8 +113,8 @@ pub struct Role<'a> {
     #[serde(borrow, default)]
     pub assume_role_policy_document: Option<&'a RawValue>,
     /// Instance profiles that carry it.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub instance_profile_list: Vec<InstanceProfile<'a>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub instance_profile_list: Vec<IgnoredAny>,
     /// Policies inside the role.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub role_policy_list: Vec<InlinePolicy<'a>>,
@@ -140,15 +141,6 @@ pub struct Role<'a> {
 pub struct RoleLastUsed {
     /// When.
     pub last_used_date: Time,
-}
-
-/// An instance profile.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct InstanceProfile<'a> {
-    /// ARN.
-    #[serde(borrow)]
-    pub arn: Text<'a>,
 }
 
 /// A policy inside an identity.

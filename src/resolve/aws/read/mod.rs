@@ -27,8 +27,6 @@ use crate::snapshot::Document;
 pub struct File<'a> {
     /// As the user named it.
     pub name: Sym,
-    /// Below the source's directory.
-    pub path: Sym,
     /// Which of AWS's documents it is.
     pub kind: &'static str,
     /// The account it was read from, where its place tells.
@@ -73,7 +71,6 @@ impl<'a> File<'a> {
         })?;
         Ok(File {
             name: document.file,
-            path: document.path,
             kind: document.kind,
             account: document
                 .tenant
@@ -97,12 +94,6 @@ impl<'a> File<'a> {
         self.lines
             .get_or_init(|| LineIndex::new(bytes))
             .locate(self.name, bytes, range)
-    }
-
-    /// The byte offset at which `part`, a slice of this file, starts.
-    pub fn offset_of(&self, part: &str) -> Option<usize> {
-        let start = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
-        (start + part.len() <= self.text.len()).then_some(start)
     }
 
     /// The pages in this file: values one after the other, one per line, or the

@@ -132,9 +132,6 @@ pub struct PolicySummary<'a> {
     /// `p-…`.
     #[serde(borrow)]
     pub id: Text<'a>,
-    /// Name.
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
     /// `SERVICE_CONTROL_POLICY`, `RESOURCE_CONTROL_POLICY`.
     #[serde(borrow)]
     pub r#type: Text<'a>,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Tag, Text, Time, or_default};
+use super::{Text, Time, or_default};
 
 /// `ListInstances`.
 #[derive(Debug, Deserialize)]
@@ -19,9 +19,6 @@ pub struct Instances {
 pub struct Instance {
     /// ARN.
     pub instance_arn: String,
-    /// `d-…`.
-    #[serde(default)]
-    pub identity_store_id: String,
     /// The account that owns it.
     #[serde(default)]
     pub owner_account_id: Option<String>,
@@ -46,9 +43,6 @@ pub struct DescribedPermissionSet<'a> {
     /// The boundary.
     #[serde(borrow, default)]
     pub permissions_boundary: Option<BoundaryReference<'a>>,
-    /// Tags.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub tags: Vec<Tag<'a>>,
 }
 
 /// A permission set.
@@ -73,9 +67,6 @@ pub struct PermissionSet<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ManagedReference<'a> {
-    /// Name.
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
     /// ARN.
     #[serde(borrow)]
     pub arn: Text<'a>,
@@ -157,18 +148,6 @@ pub struct User<'a> {
     /// `ENABLED` or `DISABLED`, where it is told.
     #[serde(borrow, default)]
     pub user_status: Option<Text<'a>>,
-    /// Mail addresses.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub emails: Vec<Email<'a>>,
-}
-
-/// A mail address.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Email<'a> {
-    /// The address.
-    #[serde(borrow, default)]
-    pub value: Text<'a>,
 }
 
 /// `ListGroups` of the identity store.
