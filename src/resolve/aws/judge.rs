@@ -99,7 +99,8 @@ impl<'w> Judge<'w> {
         self.subjects.rails.get(&account).unwrap_or(&self.no_rails)
     }
 
-    fn sets<'s>(&'s self, subject: &'s Subject<'w>) -> PolicySets<'s> {
+    /// All policies that bear on a subject's own side.
+    pub fn sets<'s>(&'s self, subject: &'s Subject<'w>) -> PolicySets<'s> {
         PolicySets {
             identity: &subject.identity,
             boundary: subject.boundary_policy.as_ref().map(|list| &list[..]),

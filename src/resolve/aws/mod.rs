@@ -8,6 +8,7 @@ mod facts;
 mod judge;
 mod organization;
 pub mod policy;
+pub mod query;
 mod read;
 pub mod simulate;
 mod sso;
