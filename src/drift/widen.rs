@@ -485,8 +485,14 @@ mod tests {
             ..allow(&["iam:*"], &["*"])
         };
         let denied = [allow(&["*"], &["*"]), deny(&["iam:*"], &["*"])];
-        assert_eq!(compare(&[excepted.clone()], &denied), Widening::Same);
-        assert_eq!(compare(&denied, &[excepted.clone()]), Widening::Same);
+        assert_eq!(
+            compare(std::slice::from_ref(&excepted), &denied),
+            Widening::Same
+        );
+        assert_eq!(
+            compare(&denied, std::slice::from_ref(&excepted)),
+            Widening::Same
+        );
         // A deny takes from all statements, an exception from its own only.
         wider(&denied, &[excepted, allow(&["iam:*"], &["x"])]);
     }

@@ -1,8 +1,17 @@
 //! `tenure simulate aws`: one self-contained case a line.
 //!
-//! The format is described in `docs/simulate.md`. A case is closed unless it sets
-//! `unknown_context`: a context key it does not give is missing, as in a request that
-//! does not carry it.
+//! A case names a `principal` (the ARN of a user, role, session, federated user, root or
+//! identity provider, a service, or `*`), an `action`, a `resource`, the `context`, and
+//! the policies that bear on it: `identity_policies`, `boundary`, `session_policies`,
+//! `endpoint_policies`, `resource_policy` (with `resource_account` where the ARN does
+//! not tell it), and `scps` and `rcps`, one list per level of the organisation from the
+//! root down. An empty `boundary` is one that allows nothing; without the field there
+//! is none. A policy is a document or its text.
+//!
+//! A case is closed unless it sets `unknown_context`: a context key it does not give is
+//! missing, as in a request that does not carry it. The keys AWS derives from principal
+//! and resource (`aws:PrincipalArn`, `aws:username` and the like) need not be given.
+//! A case that no request could decide, because an operator is unknown, is an error.
 
 use rustc_hash::FxHashMap;
 use serde::Deserialize;

@@ -67,7 +67,7 @@ impl Actions {
         for wild in &self.wild {
             services.push(wild.service.as_deref()?);
         }
-        let prefix = |literal: &'_ Box<str>| literal.find(':').unwrap_or(literal.len());
+        let prefix = |literal: &str| literal.find(':').unwrap_or(literal.len());
         services.extend(self.literals.iter().map(|text| &text[..prefix(text)]));
         services.sort_unstable();
         services.dedup();

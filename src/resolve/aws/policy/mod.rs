@@ -10,6 +10,8 @@ pub mod condition;
 mod document;
 mod element;
 mod evaluate;
+#[cfg(test)]
+mod laws;
 mod oidc;
 mod pattern;
 mod permission;

@@ -240,7 +240,7 @@ pub(super) fn is_account(text: &str) -> bool {
 
 /// The account named in an ARN, if it names one.
 pub fn account_of(arn: &str) -> Option<&str> {
-    arn.splitn(6, ':').nth(4).filter(|part| is_account(part))
+    arn.split(':').nth(4).filter(|part| is_account(part))
 }
 
 /// The value of a context key.
@@ -256,11 +256,14 @@ pub enum Found<'a> {
     Unknown,
 }
 
+/// A key and its values, if it has any.
+type Entry = (Box<str>, Option<Vec<Box<str>>>);
+
 /// Context keys and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// Keys in lower case, sorted. `None`: the request certainly lacks the key.
-    entries: Vec<(Box<str>, Option<Vec<Box<str>>>)>,
+    entries: Vec<Entry>,
     open: bool,
 }
 

@@ -11,6 +11,8 @@
 //!   there) is read as "any of them", and its negation as "none of them".
 
 mod operator;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::fmt;

@@ -50,15 +50,11 @@ impl Order {
 impl Values {
     /// Compiles `source` for an operator; also gives the values that are not of its
     /// type.
-    pub(super) fn compile<'s>(
-        base: Base,
-        source: &'s [Box<str>],
-        variables: bool,
-    ) -> (Self, Vec<&'s str>) {
+    pub(super) fn compile(base: Base, source: &[Box<str>], variables: bool) -> (Self, Vec<&str>) {
         let mut bad = Vec::new();
         let text = |style| {
-            let compile = |value: &Box<str>| Text::new(value, style, variables);
-            Values::Text(source.iter().map(compile).collect())
+            let compile = |value: &str| Text::new(value, style, variables);
+            Values::Text(source.iter().map(|value| compile(value)).collect())
         };
         let values = match base {
             Base::StringEquals | Base::StringNotEquals => text(Style::EXACT),
