@@ -3,6 +3,7 @@
 mod aws_escalation;
 mod aws_facts;
 mod aws_live;
+mod aws_logic;
 mod aws_moto;
 mod aws_simulate;
 mod dependencies;
