@@ -8,6 +8,7 @@ mod aws_moto;
 mod aws_simulate;
 mod dependencies;
 mod github;
+mod github_fixture;
 mod github_world;
 mod kubernetes_facts;
 mod kubernetes_simulate;

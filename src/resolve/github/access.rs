@@ -141,8 +141,35 @@ fn reach<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>
     all
 }
 
+/// How many people each team gives its rights to: its own members and those of the
+/// teams below it.
+fn sizes<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, usize> {
+    let mut people: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let teams = facts.org.teams.as_ref();
+    for (slug, team) in teams.into_iter().flatten() {
+        let mut at = Some((slug.as_str(), team));
+        let mut visited = BTreeSet::new();
+        while let Some((slug, above)) = at.filter(|(slug, _)| visited.insert(*slug)) {
+            people
+                .entry(slug)
+                .or_default()
+                .extend(team.members.keys().map(String::as_str));
+            at = above
+                .parent
+                .as_ref()
+                .and_then(|parent| teams?.get_key_value(parent))
+                .map(|(slug, team)| (slug.as_str(), team));
+        }
+    }
+    people
+        .into_iter()
+        .map(|(slug, all)| (slug, all.len()))
+        .collect()
+}
+
 fn add_team_grants(facts: &mut Facts<'_>, teams: &BTreeMap<&str, BTreeMap<&str, &str>>) {
     let org = facts.org;
+    let sizes = sizes(facts);
     for (slug, granted) in teams {
         let (Some(who), Some(team)) = (
             facts.find(&team_id(slug)),
@@ -159,7 +186,8 @@ fn add_team_grants(facts: &mut Facts<'_>, teams: &BTreeMap<&str, BTreeMap<&str, 
             fact.attrs.set("role", role.as_str());
             fact.attrs
                 .set("custom_role", Role::parse(privilege).is_none());
-            fact.attrs.set("team_members", team.members.len());
+            fact.attrs
+                .set("team_members", sizes.get(slug).copied().unwrap_or(0));
             fact.attrs
                 .set_some("idp_linked", team.group.as_ref().map(Option::is_some));
             if let Some(repository) = org

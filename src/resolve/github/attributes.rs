@@ -113,7 +113,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Entitlement, "outside", Bool, "the holder is no member"),
     on(Entitlement, "idp_linked", Bool, "it comes through a team an identity provider fills"),
     on(Entitlement, "linked_team", String, "a team filled by an identity provider gives the same repository"),
-    on(Entitlement, "team_members", Int, "members of the team"),
+    on(Entitlement, "team_members", Int, "members of the team and of the teams below it"),
     on(Entitlement, "granted_by", String, "who granted it, by the audit log or the invitation"),
     on(Entitlement, "repository_visibility", String, "`public`, `internal`, `private`"),
     on(Entitlement, "can_approve", Bool, "the workflow may approve pull requests"),

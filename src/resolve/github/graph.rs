@@ -210,7 +210,7 @@ nodes! {
         pub repository: Option<RepositoryName>,
         pub bypass_pull_request_allowances: Option<Connection<Empty, Allowance>>,
         pub bypass_force_push_allowances: Option<Connection<Empty, Allowance>>,
-        pub push_allowances: Option<Connection<Empty, Allowance>>,
+        pub rules: Option<Connection<Empty, Rule>>,
         pub bypass_actors: Option<Connection<Empty, BypassActor>>,
     }
     /// Somebody excepted.

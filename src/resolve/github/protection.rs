@@ -57,7 +57,11 @@ pub fn of_default_branch(facts: &Facts<'_>, name: &str, repository: &Repository)
         if ruleset.enforcement.as_deref() != Some("ACTIVE") || !covers(ruleset, branch) {
             continue;
         }
-        for rule in ruleset.rules.iter().flat_map(graph::Connection::nodes) {
+        let rules = ruleset
+            .rules
+            .as_ref()
+            .or_else(|| facts.org.details.get(&ruleset.id)?.rules.as_ref());
+        for rule in rules.into_iter().flat_map(graph::Connection::nodes) {
             if rule.kind == "PULL_REQUEST" {
                 found.pull_request = true;
                 found.holds_admins = true;
