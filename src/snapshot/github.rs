@@ -337,6 +337,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_every_file() {
+        let text = include_str!("../../docs/snapshot-github.md");
+        for document in DOCUMENTS {
+            let row = format!("| `{}` |", document.file);
+            assert!(text.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn the_longest_pattern_wins() {
         assert_eq!(
             named("github/acme/repos/web/actions/secrets.json"),
