@@ -6,6 +6,7 @@
 //! coverage gap with file and position, and the others are judged.
 
 pub mod aws;
+mod case;
 pub mod github;
 pub mod kubernetes;
 pub mod vault;

@@ -6,6 +6,7 @@ mod aws_live;
 mod aws_logic;
 mod aws_moto;
 mod aws_simulate;
+mod cli;
 mod dependencies;
 mod github;
 mod github_fixture;

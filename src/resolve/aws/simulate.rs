@@ -23,12 +23,29 @@ use super::policy::{
     ResourcePolicy, StatementRef, evaluate,
 };
 use crate::model::Verdict;
+use crate::resolve::case::misspelt;
 
 /// Longer lines are refused.
 const MAX_LINE: usize = 16 << 20;
 
+const FIELDS: &[&str] = &[
+    "id",
+    "principal",
+    "action",
+    "resource",
+    "context",
+    "identity_policies",
+    "boundary",
+    "session_policies",
+    "endpoint_policies",
+    "resource_policy",
+    "resource_account",
+    "scps",
+    "rcps",
+    "unknown_context",
+];
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Case<'a> {
     #[serde(default)]
     id: Value,
@@ -82,6 +99,9 @@ fn answer(line: &str) -> Result<Value, (Value, String)> {
         (id, error.to_string())
     })?;
     let id = case.id.clone();
+    if let Some(message) = misspelt(line, FIELDS) {
+        return Err((id, message));
+    }
     judge(&case).map_err(|message| (id, message))
 }
 

@@ -5,10 +5,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Acl, Operation, Request};
+use crate::resolve::case::misspelt;
 use crate::resolve::vault::policy::{Dialect, Policy};
 
+const FIELDS: &[&str] = &[
+    "id", "policies", "path", "op", "data", "wrap_ttl", "dialect", "now",
+];
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Case {
     #[serde(default)]
     id: Json,
@@ -36,8 +40,8 @@ struct Text {
 
 /// Answers one case (DESIGN §8): a JSON object with `policies`, `path` and `op`.
 ///
-/// The answer is `allowed` or `denied`, or `conditional` where a control group holds
-/// the request back until somebody approves. A line that cannot be used gives
+/// The answer is `allowed` or `denied`; `control_group` tells that an allowed request
+/// is held back until somebody approves. A line that cannot be used gives
 /// `"answer": "error"` with a message.
 pub fn simulate(line: &str) -> Json {
     let case: Case = match serde_json::from_str(line) {
@@ -50,7 +54,10 @@ pub fn simulate(line: &str) -> Json {
             return failure(&id, &error.to_string());
         }
     };
-    answer(&case).unwrap_or_else(|message| failure(&case.id, &message))
+    match misspelt(line, FIELDS) {
+        Some(message) => failure(&case.id, &message),
+        None => answer(&case).unwrap_or_else(|message| failure(&case.id, &message)),
+    }
 }
 
 fn failure(id: &Json, message: &str) -> Json {
@@ -92,15 +99,12 @@ fn answer(case: &Case) -> Result<Json, String> {
     } else {
         acl.capabilities(&case.path).names().collect()
     };
-    let verdict = match (answer.allowed, &answer.control_group) {
-        (false, _) => "denied",
-        (true, Some(_)) => "conditional",
-        (true, None) => "allowed",
-    };
+    // A control group does not change what the policies allow: it makes the request
+    // wait. It stands beside the answer, as the engine's own code has it.
+    let verdict = if answer.allowed { "allowed" } else { "denied" };
     Ok(json!({
         "id": case.id,
         "answer": verdict,
-        "allowed": answer.allowed,
         "sudo": answer.sudo,
         "control_group": answer.control_group.is_some(),
         "capabilities": capabilities,
@@ -123,13 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_is_a_condition() {
+    fn an_approval_stands_beside_the_answer() {
         let case = json!({
             "id": 1, "path": "kv/x", "op": "read",
             "policies": [{"name": "a", "hcl": "path \"kv/x\" { capabilities = [\"read\"] control_group = { ttl = \"1h\" } }"}],
         });
         let answer = simulate(&case.to_string());
-        assert_eq!(answer["answer"], "conditional");
+        assert_eq!(answer["answer"], "allowed");
+        assert_eq!(answer["control_group"], true);
         assert_eq!(answer["by"], json!(["a"]));
     }
 }
