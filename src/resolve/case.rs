@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn notes_pass_and_slips_do_not() {
         let known = ["identity_policies", "scps", "unknown_context"];
-        let check = |line| misspelt(line, &known);
+        let check = |line: &str| misspelt(line, &known);
         assert_eq!(check(r#"{"scps":[],"expect":"allowed","comment":1}"#), None);
         assert_eq!(check("not json"), None);
         for slip in ["identity_policy", "identityPolicies", "SCP", "unknownContext"] {

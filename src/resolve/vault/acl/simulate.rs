@@ -105,6 +105,7 @@ fn answer(case: &Case) -> Result<Json, String> {
     Ok(json!({
         "id": case.id,
         "answer": verdict,
+        "allowed": answer.allowed,
         "sudo": answer.sudo,
         "control_group": answer.control_group.is_some(),
         "capabilities": capabilities,
