@@ -104,6 +104,11 @@ pub enum Command {
     Baseline(BaselineArgs),
     /// Explain a rule or a finding.
     Explain(ExplainArgs),
+    /// May IDENTITY do ACTION on RESOURCE? yes (exit 0), no (1) or conditional (3), and
+    /// because of what. For AWS.
+    Can(CanArgs),
+    /// Who may do ACTION on RESOURCE? For AWS.
+    WhoCan(WhoCanArgs),
     /// Ways from identities to privilege.
     Paths(PathsArgs),
     /// Policy simulator: one self-contained JSON case a line on stdin, one answer a line on stdout.
@@ -282,6 +287,32 @@ pub struct ExplainArgs {
     /// Where the finding was made.
     #[command(flatten)]
     pub sources: Sources,
+}
+
+/// `tenure can`
+#[derive(Debug, Args)]
+pub struct CanArgs {
+    /// ARN, name or id of the identity.
+    pub identity: String,
+    /// The action: `s3:GetObject`.
+    pub action: String,
+    /// On what; anything, when left out.
+    pub resource: Option<String>,
+    /// Files or sources that hold the policies; repeatable.
+    #[arg(short, long = "in", value_name = "TARGET")]
+    pub targets: Vec<String>,
+}
+
+/// `tenure who-can`
+#[derive(Debug, Args)]
+pub struct WhoCanArgs {
+    /// The action.
+    pub action: String,
+    /// On what; anything, when left out.
+    pub resource: Option<String>,
+    /// Files or sources that hold the policies; repeatable.
+    #[arg(short, long = "in", value_name = "TARGET")]
+    pub targets: Vec<String>,
 }
 
 /// `tenure paths`

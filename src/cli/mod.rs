@@ -95,6 +95,8 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Diff(args) => baseline::diff(&cli.global, args),
         Command::Baseline(args) => baseline::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
+        Command::Can(args) => query::can(&cli.global, args),
+        Command::WhoCan(args) => query::who_can(&cli.global, args),
         Command::Paths(args) => query::paths(&cli.global, args),
         Command::Simulate(args) => simulate::run(args),
         Command::Rules(args) => rules::run(&cli.global, args),

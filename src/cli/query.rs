@@ -1,15 +1,113 @@
-//! `tenure paths`.
+//! `tenure can`, `tenure who-can`, `tenure paths`.
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::args::{Global, PathsArgs};
+use super::args::{CanArgs, Global, PathsArgs, Sources, WhoCanArgs};
 use super::{Exit, collect, print, settings};
-use crate::model::{Inventory, Path, Tier, glob};
+use crate::model::{Inventory, Path, System, Tier, Verdict, glob};
 use crate::report::text::visible;
+use crate::resolve::Context;
+use crate::resolve::aws::query::{self, Permitted};
 use crate::scan;
+use crate::snapshot::{Document, Snapshot};
+
+pub(super) fn can(global: &Global, args: CanArgs) -> Result<Exit> {
+    let config = settings::config(global)?;
+    let snapshot = read(global, &args.targets)?;
+    let context = Context {
+        config: &config,
+        now: settings::now(global),
+    };
+    let permitted = query::can(
+        &accounts(&snapshot)?,
+        &context,
+        &args.identity,
+        &args.action,
+        args.resource.as_deref(),
+    )?;
+    print(text(std::slice::from_ref(&permitted)))?;
+    Ok(match permitted.verdict {
+        Verdict::Yes => Exit::Clean,
+        Verdict::No => Exit::Findings,
+        Verdict::Conditional => Exit::Incomplete,
+    })
+}
+
+pub(super) fn who_can(global: &Global, args: WhoCanArgs) -> Result<Exit> {
+    let config = settings::config(global)?;
+    let snapshot = read(global, &args.targets)?;
+    let context = Context {
+        config: &config,
+        now: settings::now(global),
+    };
+    let resource = args.resource.as_deref();
+    let permitted = query::who_can(&accounts(&snapshot)?, &context, &args.action, resource)?;
+    if permitted.is_empty() {
+        print("nobody in what was read\n")?;
+    } else {
+        print(text(&permitted))?;
+    }
+    Ok(Exit::Clean)
+}
+
+/// The AWS documents of what was read.
+fn accounts(snapshot: &Snapshot) -> Result<Vec<&Document>> {
+    let documents = snapshot.of(System::Aws);
+    if documents.is_empty() {
+        bail!(
+            "nothing of AWS was read; questions are answered for AWS. For single Kubernetes and \
+             Vault requests use `tenure simulate`"
+        );
+    }
+    Ok(documents)
+}
+
+fn read(global: &Global, targets: &[String]) -> Result<Snapshot> {
+    let config = settings::config(global)?;
+    let sources = Sources {
+        targets: targets.to_vec(),
+        offline: false,
+        organization: false,
+        rules: Vec::new(),
+    };
+    let store = collect::store(None, settings::now(global));
+    Ok(collect::read(&sources, &config, store, global)?.1)
+}
+
+fn text(all: &[Permitted]) -> String {
+    let mut text = String::new();
+    for permitted in all {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<11} {} on {}",
+            permitted.verdict.as_str(),
+            visible(&permitted.identity),
+            visible(&permitted.resource)
+        );
+        if let Some(residual) = &permitted.residual {
+            let _ = writeln!(text, "            if {}", visible(residual));
+        }
+        if permitted.explicit_deny {
+            let _ = writeln!(text, "            an explicit deny decides");
+        }
+        for evidence in &permitted.by {
+            let place = evidence.location.map_or(String::new(), |at| {
+                format!(" ({}:{}:{})", visible(&at.file), at.line, at.column)
+            });
+            let _ = writeln!(
+                text,
+                "            {}: {}{place}",
+                visible(&evidence.source),
+                visible(&evidence.what)
+            );
+        }
+    }
+    text
+}
 
 pub(super) fn paths(global: &Global, args: PathsArgs) -> Result<Exit> {
     let config = settings::config(global)?;

@@ -45,7 +45,12 @@ mod tests {
         let check = |line: &str| misspelt(line, &known);
         assert_eq!(check(r#"{"scps":[],"expect":"allowed","comment":1}"#), None);
         assert_eq!(check("not json"), None);
-        for slip in ["identity_policy", "identityPolicies", "SCP", "unknownContext"] {
+        for slip in [
+            "identity_policy",
+            "identityPolicies",
+            "SCP",
+            "unknownContext",
+        ] {
             let line = format!("{{\"{slip}\":[]}}");
             let message = check(&line).unwrap_or_default();
             assert!(message.contains("did you mean"), "{slip}: {message}");
