@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tenure::config::Config;
-use tenure::model::{Inventory, Sym, System};
+use tenure::model::{Inventory, Sym, System, Tier};
+use tenure::resolve::aws::query;
 use tenure::resolve::{Context, resolve};
 use tenure::snapshot::{Document, Snapshot, recognise};
 
@@ -74,4 +75,167 @@ fn a_real_account_resolves() {
     }
     assert!(count("admin") > 40);
     assert_eq!(System::Aws, facts.tenants[0].system);
+}
+
+/// The company's AWS documents, as a scan of its directory would find them.
+fn company() -> Inventory {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/company/aws");
+    let snapshot = tenure::snapshot::load(std::path::Path::new(root)).expect("the fixture loads");
+    assert!(snapshot.problems.is_empty(), "{:?}", snapshot.problems);
+    let config = Config::parse("break_glass: ['arn:aws:iam::*:user/nw-emergency-*']\n")
+        .expect("a configuration");
+    let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+    resolve(
+        &snapshot,
+        &Context {
+            config: &config,
+            now,
+        },
+    )
+}
+
+#[test]
+fn the_company_resolves() {
+    let facts = company();
+    let path = |who: &str, technique: &str| {
+        facts
+            .paths
+            .iter()
+            .find(|path| facts.identity(path.from).name == who && path.technique == technique)
+            .map(|path| path.verdict.as_str())
+    };
+    assert_eq!(path("ci-legacy", "AWS-PE-lambda-001"), Some("yes"));
+    assert_eq!(path("t.brandt", "AWS-PE-iam-007"), Some("yes"));
+    assert_eq!(path("a.novak", "AWS-PE-iam-001"), Some("yes"));
+    assert_eq!(path("j.lindqvist", "AWS-PE-sts-001"), Some("conditional"));
+    assert_eq!(
+        path("intern-2024", "AWS-PE-sts-001"),
+        None,
+        "its boundary holds"
+    );
+    assert_eq!(
+        path("vault-server", "AWS-PE-iam-015"),
+        None,
+        "the policy is fixed"
+    );
+
+    let witness = |role: &str| {
+        facts
+            .trusts
+            .iter()
+            .find(|trust| facts.identity(trust.target).name == role)
+            .and_then(|trust| trust.witness)
+            .map(|witness| witness.as_str())
+    };
+    assert_eq!(
+        witness("gha-payments-deploy"),
+        Some("repo:northwind-ledger/payments-api:pull_request")
+    );
+    assert!(witness("gha-legacy-release").is_some());
+    assert!(witness("gha-sandbox").is_some());
+    assert_eq!(witness("gha-infra-apply"), None);
+
+    let assigned = facts
+        .entitlements
+        .iter()
+        .filter(|grant| grant.mechanism == "assignment" && grant.tier == Tier::Admin)
+        .count();
+    assert_eq!(assigned, 11);
+    let gaps: Vec<_> = facts.coverage.iter().filter(|seen| seen.is_gap()).collect();
+    assert!(gaps.is_empty(), "{gaps:?}");
+    let root_key = facts.credentials.iter().any(|key| {
+        key.active && key.kind == "access-key" && key.attrs.get(Sym::new("root")).is_some()
+    });
+    assert!(root_key);
+    // Every fact that came from a file says where.
+    assert!(
+        facts
+            .entitlements
+            .iter()
+            .all(|grant| grant.location.is_some())
+    );
+    assert!(facts.trusts.iter().all(|trust| trust.location.is_some()));
+    assert_eq!(company(), facts, "the same input gives the same facts");
+}
+
+#[test]
+fn questions_about_the_company() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/company/aws");
+    let snapshot = tenure::snapshot::load(std::path::Path::new(root)).expect("the fixture loads");
+    let config = Config::default();
+    let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let context = Context {
+        config: &config,
+        now,
+    };
+    let documents = snapshot.of(System::Aws);
+    let ask = |who: &str, action: &str, on: Option<&str>| {
+        query::can(&documents, &context, who, action, on)
+    };
+    let role = "arn:aws:iam::111122223333:role/ledger-migration-lambda";
+    let passes = ask("ci-legacy", "iam:PassRole", Some(role)).expect("an answer");
+    assert_eq!(passes.verdict.as_str(), "yes");
+    assert!(passes.by.iter().all(|shown| shown.location.is_some()));
+    let denied = ask("a.novak", "rds:DeleteDBInstance", None).expect("an answer");
+    assert_eq!(
+        (denied.verdict.as_str(), denied.explicit_deny),
+        ("no", true)
+    );
+    assert!(ask("nobody", "s3:GetObject", None).is_err());
+    assert!(ask("OrganizationAccountAccessRole", "s3:GetObject", None).is_err());
+    let who = query::who_can(&documents, &context, "iam:PassRole", Some(role)).expect("an answer");
+    assert!(
+        who.iter()
+            .any(|one| one.identity.ends_with("user/ci-legacy"))
+    );
+    assert!(!who.iter().any(|one| one.identity.ends_with("role/bastion")));
+}
+
+#[test]
+fn damaged_documents_are_gaps_with_their_place() {
+    for (text, place) in [
+        (
+            r#"{"UserDetailList":[{"UserName":"a","Arn":"arn:aws:iam::1:us"#,
+            "x.json:1:",
+        ),
+        ("{\"UserDetailList\":[\n{\"UserName\":7}]}", "x.json:2:"),
+        (r#"{"RoleDetailList":"many"}"#, "x.json:1:"),
+    ] {
+        let facts = resolve_files(&[("x.json", text)], &Config::default());
+        let told = facts
+            .coverage
+            .iter()
+            .find(|seen| seen.kind == "aws.authorization-details" && seen.is_gap());
+        let told = told.expect("a gap");
+        assert!(told.reason.contains(place), "{}", told.reason);
+    }
+    let deep = format!(
+        r#"{{"RoleDetailList":[{{"RoleName":"r","Arn":"arn:aws:iam::111122223333:role/r","RolePolicyList":[{{"PolicyName":"p","PolicyDocument":{}{}}}]}}]}}"#,
+        r#"{"Statement":"#.to_owned() + &"[".repeat(100_000),
+        "]".repeat(100_000) + "}",
+    );
+    let facts = resolve_files(&[("x.json", &deep)], &Config::default());
+    assert!(
+        facts
+            .coverage
+            .iter()
+            .any(|seen| seen.kind == "aws.policies" && seen.is_gap())
+    );
+    assert_eq!(facts.entitlements[0].verdict.as_str(), "conditional");
+}
+
+#[test]
+fn an_attached_policy_that_is_absent_is_not_evaluable() {
+    let text = r#"{"UserDetailList":[{"UserName":"<script>\u001b[31m","UserId":"AIDA1",
+        "Arn":"arn:aws:iam::111122223333:user/x","AttachedManagedPolicies":[
+        {"PolicyName":"gone","PolicyArn":"arn:aws:iam::111122223333:policy/gone"}]}]}"#;
+    let facts = resolve_files(&[("x.json", text)], &Config::default());
+    assert_eq!(facts.entitlements[0].verdict.as_str(), "conditional");
+    let gap = |kind: &str| {
+        facts
+            .coverage
+            .iter()
+            .any(|seen| seen.kind == kind && seen.is_gap())
+    };
+    assert!(gap("aws.policies") && gap("aws.credential-report"));
 }

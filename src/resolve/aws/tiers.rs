@@ -28,11 +28,23 @@ struct ReasonData {
     reason: String,
     privileged: bool,
     #[serde(default)]
+    r#in: Option<Place>,
+    #[serde(default)]
     all: BTreeMap<String, String>,
     #[serde(default)]
     any: BTreeMap<String, String>,
     #[serde(default)]
     with: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The account a reason means something in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Place {
+    /// The organisation's management account.
+    Management,
+    /// The account Identity Center runs in.
+    IdentityCenter,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +66,7 @@ struct Ask {
 struct Reason {
     name: Sym,
     privileged: bool,
+    place: Option<Place>,
     all: Vec<Ask>,
     any: Vec<Ask>,
     all_mask: ActionMask,
@@ -137,6 +150,7 @@ impl Tiers {
             reasons.push(Reason {
                 name: Sym::new(&reason.reason),
                 privileged: reason.privileged,
+                place: reason.r#in,
                 all,
                 any,
                 all_mask,
@@ -159,7 +173,13 @@ impl Tiers {
             } else {
                 wearing.mask.intersects(reason.any_mask)
             };
-            if !possible {
+            let world = judge.world;
+            let here = match reason.place {
+                None => true,
+                Some(Place::Management) => world.organization.management == Some(subject.account),
+                Some(Place::IdentityCenter) => world.identity_center.owner == Some(subject.account),
+            };
+            if !possible || !here {
                 continue;
             }
             let ask = |ask: &Ask| self.ask(judge, subject, wearing, ask);

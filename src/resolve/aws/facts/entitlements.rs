@@ -97,6 +97,8 @@ impl<'w> Facts<'w, '_> {
         self.put_effective(&mut fact, held, effective);
         if self.carries.contains(&(id, privilege)) || self.carries.contains(&(id, grant.name)) {
             fact.tier = Tier::Admin;
+            fact.verdict = Verdict::Yes;
+            fact.residual = None;
         }
         self.build.entitlement(fact);
     }
@@ -284,7 +286,8 @@ impl<'w> Facts<'w, '_> {
     ) -> (Verdict, Option<String>) {
         let mut best = Verdict::No;
         let mut residual = None;
-        let samples = samples(policy, subject.boundary_policy.as_ref().map(|list| list[0]));
+        let boundary = subject.boundary_policy.as_ref().map(|list| list[0]);
+        let samples = samples(policy, boundary, &subject.arn);
         let ask = |bounded: bool, (action, resource): &(String, String)| {
             let action = Action::new(action);
             self.judge
@@ -474,13 +477,23 @@ fn put_worth(fact: &mut Entitlement, worth: &Worth) {
 }
 
 /// Pairs of action and resource that stand for a document's allow statements.
-fn samples(policy: &Policy, boundary: Option<&Policy>) -> Vec<(String, String)> {
+/// Where variables stand in a resource, the holder's own ARN is tried beside.
+fn samples(policy: &Policy, boundary: Option<&Policy>, own: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for statement in &policy.document().statements {
         if statement.effect != Effect::Allow || pairs.len() >= MAX_TRIED {
             continue;
         }
-        let (actions, resources) = patterns(statement);
+        let (actions, mut resources) = patterns(statement);
+        let variable = statement.resources.as_ref().is_some_and(|resources| {
+            resources
+                .patterns
+                .iter()
+                .any(super::super::policy::Text::has_variables)
+        });
+        if variable {
+            resources.insert(0, Pattern::literal(own));
+        }
         let Some(boundary) = boundary else {
             cross(&actions, &resources, &mut pairs);
             continue;
