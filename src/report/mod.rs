@@ -7,12 +7,14 @@
 //! on a display visible, JSON escapes it ([`safe_json`]), HTML never interprets it.
 
 mod csv;
+mod explain;
 mod format;
 mod html;
 mod json;
 mod markdown;
 mod ocsf;
 mod outcome;
+mod redact;
 pub mod safe_json;
 mod sarif;
 mod summary;
@@ -22,6 +24,7 @@ mod write;
 
 use thiserror::Error;
 
+pub use explain::explain;
 pub use format::{Format, Place, Profile};
 pub use outcome::{
     Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, Weight,
@@ -95,6 +98,13 @@ pub fn render(
     options: &RenderOptions,
 ) -> Result<Vec<u8>, ReportError> {
     let failed = |source| ReportError::Json { format, source };
+    let hidden;
+    let outcome = if options.redact {
+        hidden = redact::redacted(outcome);
+        &hidden
+    } else {
+        outcome
+    };
     match format {
         Format::Table => Ok(table::render(outcome, options).into_bytes()),
         Format::Json => json::render(outcome).map_err(failed),

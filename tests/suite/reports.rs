@@ -2,6 +2,9 @@
 
 mod browser;
 mod html;
+mod json;
+mod markdown;
+mod robust;
 mod sample;
 mod sarif;
 mod table;
