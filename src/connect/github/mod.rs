@@ -21,12 +21,12 @@ mod throttle;
 use std::time::Duration;
 
 pub use auth::Credential;
-pub use client::Count;
+pub use client::{Client, Count, Reply};
 pub use doctor::{Report, doctor, examine};
 pub use permissions::permissions;
 pub use plan::{Estimate, Shape};
+pub use throttle::TooLong;
 
-use client::Client;
 use collect::{Collector, Stop, folder};
 
 use super::{ConnectError, Session};

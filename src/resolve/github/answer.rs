@@ -64,6 +64,12 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     })
 }
 
+/// Reads `true` or `false`; anything else was not seen. (One of GitHub's own examples
+/// has the text "trues" here.)
+fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    Ok(Option::<serde_json::Value>::deserialize(from)?.and_then(|value| value.as_bool()))
+}
+
 /// Reads a `null` as the default.
 fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
@@ -395,7 +401,6 @@ answers! {
         pub prevent_self_review: Option<bool>,
         #[serde(deserialize_with = "nullable")]
         pub reviewers: Vec<Reviewer>,
-        pub enabled: Option<bool>,
     }
     /// Who may approve a deployment.
     Reviewer {
@@ -411,8 +416,10 @@ answers! {
     }
     /// From which branches an environment is deployed.
     BranchPolicy {
-        pub protected_branches: bool,
-        pub custom_branch_policies: bool,
+        #[serde(deserialize_with = "flag")]
+        pub protected_branches: Option<bool>,
+        #[serde(deserialize_with = "flag")]
+        pub custom_branch_policies: Option<bool>,
     }
     /// One branch pattern of an environment.
     BranchPattern {

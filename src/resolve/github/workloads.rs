@@ -231,11 +231,11 @@ fn guard(
             }
             "wait_timer" => guard.wait = guard.wait.max(rule.wait_timer.unwrap_or(0)),
             "branch_policy" => {}
-            _ => guard.custom += usize::from(rule.enabled != Some(false)),
+            _ => guard.custom += 1,
         }
     }
     if let Some(policy) = &environment.deployment_branch_policy {
-        guard.branches = if policy.protected_branches {
+        guard.branches = if policy.protected_branches == Some(true) {
             // Any protected branch deploys; only the default branch's rules were judged.
             guard.branches_reviewed = branch.seen && branch.reviewed();
             "protected"
