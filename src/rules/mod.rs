@@ -35,6 +35,8 @@ mod lex;
 mod message;
 mod narrow;
 mod node;
+#[cfg(test)]
+mod oracle_tests;
 mod parse;
 mod registry;
 mod rule;
