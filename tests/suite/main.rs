@@ -5,6 +5,7 @@ mod aws_facts;
 mod aws_live;
 mod aws_logic;
 mod aws_moto;
+mod aws_program;
 mod aws_simulate;
 mod cli;
 mod dependencies;

@@ -139,6 +139,10 @@ impl Aws {
 }
 
 impl Running {
+    pub fn address(&self) -> String {
+        self.server.uri()
+    }
+
     /// The scanner's connection to this server, too impatient to slow a test down.
     pub async fn connection(&self) -> Connection {
         connection(&self.server.uri()).await
