@@ -149,6 +149,11 @@ impl Pattern {
     /// A pattern all of whose texts match both; `None` when no text does. The result
     /// is one of possibly several such patterns, as general as a single walk finds.
     pub fn intersection(&self, other: &Pattern) -> Option<Pattern> {
+        let (left, right) = (self.literal_prefix(), other.literal_prefix());
+        let common = left.len().min(right.len());
+        if left[..common] != right[..common] {
+            return None;
+        }
         if self.covers(other) {
             return Some(other.clone());
         }

@@ -9,6 +9,8 @@
 //! * `ArnEquals`/`ArnLike`: the guide ("ARN condition operators") compares each of
 //!   the six parts separately, so a wildcard of the first five never passes a colon.
 
+use std::borrow::Cow;
+
 pub use crate::model::Pattern;
 pub(super) use crate::model::pattern::{ANY, ONE};
 use crate::model::pattern::{ANY_IN, ONE_IN};
@@ -53,10 +55,22 @@ impl Pattern {
     }
 
     /// The pattern as the ARN operators would read it, if it has all parts of an ARN.
-    fn part_by_part(&self) -> Pattern {
-        let colons = self.tokens().iter().filter(|token| **token == b':').count();
-        let reach = if colons < 5 { Reach::Text } else { Reach::Arn };
-        Pattern::confined(self.tokens().to_vec(), reach)
+    fn part_by_part(&self) -> Cow<'_, Pattern> {
+        let mut colons = self
+            .tokens()
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| **token == b':');
+        let Some((fifth, _)) = colons.nth(4) else {
+            return Cow::Borrowed(self);
+        };
+        if !self.tokens()[..fifth]
+            .iter()
+            .any(|token| matches!(*token, ANY | ONE))
+        {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Pattern::confined(self.tokens().to_vec(), Reach::Arn))
     }
 }
 

@@ -83,12 +83,10 @@ pub fn may(question: &Question<'_>, sets: &PolicySets<'_>) -> Option<Grant> {
         sets,
         conditional: None,
     };
-    let candidates = search.candidates(target, root);
-    for candidate in &candidates {
-        if let Some(grant) = search.try_pattern(candidate) {
-            return Some(grant);
-        }
-    }
+    let candidates = match search.direct(target, root) {
+        Ok(grant) => return Some(grant),
+        Err(candidates) => candidates,
+    };
     for candidate in search.narrowed(candidates) {
         if let Some(grant) = search.try_pattern(&candidate) {
             return Some(grant);
@@ -175,36 +173,38 @@ impl Search<'_, '_> {
         None
     }
 
-    /// What the allows of the identity's policies leave of `target`.
-    fn candidates(&self, target: &Pattern, root: bool) -> Vec<Pattern> {
-        let mut found: Vec<Pattern> = Vec::new();
-        let mut add = |pattern: Pattern| {
-            if !found.contains(&pattern) && found.len() < MAX_CANDIDATES {
-                found.push(pattern);
+    /// Tries what each allow of the identity's policies leaves of `target`, up to the
+    /// first certain yes; else gives all that was tried.
+    fn direct(&mut self, target: &Pattern, root: bool) -> Result<Grant, Vec<Pattern>> {
+        let mut tried: Vec<Pattern> = Vec::new();
+        let mut attempt = |search: &mut Self, pattern: Pattern| {
+            if tried.len() >= MAX_CANDIDATES || tried.contains(&pattern) {
+                return None;
             }
+            let found = search.try_pattern(&pattern);
+            tried.push(pattern);
+            found
         };
-        if root {
-            add(target.clone());
-        }
-        let request = self.question.on("");
-        for policy in self.sets.identity {
-            for (_, statement) in policy.about(self.question.action) {
-                if statement.effect != Effect::Allow {
+        let mut found = match root {
+            true => attempt(self, target.clone()),
+            false => None,
+        };
+        let (question, sets) = (self.question, self.sets);
+        let request = question.on("");
+        for policy in sets.identity {
+            for (_, statement) in policy.about(question.action) {
+                if found.is_some() || statement.effect != Effect::Allow {
                     continue;
                 }
-                match &statement.resources {
-                    Some(resources) if !resources.not => {
-                        for pattern in listed(resources, &request) {
-                            if let Some(both) = pattern.arn_intersection(target) {
-                                add(both);
-                            }
-                        }
-                    }
-                    _ => add(target.clone()),
-                }
+                found = match &statement.resources {
+                    Some(resources) if !resources.not => listed(resources, &request)
+                        .filter_map(|pattern| pattern.arn_intersection(target))
+                        .find_map(|both| attempt(self, both)),
+                    _ => attempt(self, target.clone()),
+                };
             }
         }
-        found
+        found.ok_or(tried)
     }
 
     /// Candidates narrowed by everything that lets through only some resources.
