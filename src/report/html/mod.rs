@@ -10,24 +10,24 @@
 mod graph;
 mod island;
 mod paths;
+mod rows;
 
 use minijinja::Environment;
 use minijinja::value::Serde;
 use rustc_hash::FxHashMap;
-use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use self::island::{Island, clean};
+use self::rows::{ChangeRow, Row};
 use super::outcome::coverage_word;
-use super::text::{count, listed, thousands, visible};
+use super::text::{count, listed, thousands};
 use super::{
     Change, ExceptionState, Outcome, RenderOptions, ReportError, Summary, VERSION, Weight,
     safe_json,
 };
 use crate::model::{
-    Activation, Finding, Gate, IdentityKind, Inventory, Location, RuleCard, Severity, Sym, Tier,
-    Verdict,
+    Activation, IdentityKind, Inventory, Location, RuleCard, Severity, Sym, Tier, Verdict,
 };
 
 const PAGE: &str = include_str!("page.html");
@@ -545,140 +545,6 @@ fn rules_lead(outcome: &Outcome, summary: &Summary) -> String {
 /// `file:line:column`.
 fn place_of(place: &Location) -> String {
     format!("{}:{}:{}", clean(&place.file), place.line, place.column)
-}
-
-#[derive(Serialize)]
-struct ChangeRow {
-    kind: String,
-    class: &'static str,
-    name: String,
-    system: &'static str,
-    tenant: String,
-    what: String,
-    before: Option<String>,
-    after: Option<String>,
-    by: Option<String>,
-    tier: Tier,
-}
-
-impl ChangeRow {
-    fn of(change: &Change) -> Self {
-        ChangeRow {
-            kind: clean(&change.kind.replace('-', " ")),
-            class: match change.weight {
-                Weight::Gate => "gate",
-                Weight::Warn => "warn",
-                Weight::Info => "",
-            },
-            name: clean(&change.subject.name),
-            system: change.system.as_str(),
-            tenant: clean(&change.tenant),
-            what: clean(&change.what),
-            before: change.before.as_deref().map(clean),
-            after: change.after.as_deref().map(clean),
-            by: change.by.as_deref().map(clean),
-            tier: change.tier,
-        }
-    }
-}
-
-/// A finding as the template shows it; the script builds the same from the island.
-#[derive(Serialize)]
-struct Row {
-    id: String,
-    severity: &'static str,
-    rule: String,
-    message: String,
-    subject: SubjectRow,
-    system: &'static str,
-    tenant: String,
-    tier: &'static str,
-    activation: Option<&'static str>,
-    drift: Option<String>,
-    gates: bool,
-    why: String,
-    steps: Vec<serde_json::Value>,
-    evidence: Vec<serde_json::Value>,
-    fix: String,
-    accepted: Option<serde_json::Value>,
-    place: Option<String>,
-}
-
-#[derive(Serialize)]
-struct SubjectRow {
-    name: String,
-    kind: String,
-    id: String,
-}
-
-impl Row {
-    fn of(finding: &Finding, outcome: &Outcome, cards: &FxHashMap<Sym, &RuleCard>) -> Self {
-        let fix: Vec<String> = finding
-            .fix
-            .trim()
-            .lines()
-            .map(|line| visible(line).into_owned())
-            .collect();
-        Row {
-            id: clean(&finding.id),
-            severity: finding.severity.as_str(),
-            rule: clean(&finding.rule),
-            message: clean(&finding.message),
-            subject: SubjectRow {
-                name: clean(&finding.subject.name),
-                kind: clean(&finding.subject.kind),
-                id: clean(&finding.subject.id),
-            },
-            system: finding.system.as_str(),
-            tenant: clean(&finding.tenant),
-            tier: finding.tier.as_str(),
-            activation: finding.activation.map(Activation::as_str),
-            drift: finding.drift.map(|kind| clean(&kind.replace('-', " "))),
-            gates: outcome.is_gated(finding),
-            why: cards
-                .get(&finding.rule)
-                .map_or(String::new(), |card| clean(&card.why)),
-            steps: finding
-                .steps
-                .iter()
-                .map(|step| {
-                    json!({
-                        "from": clean(&step.from),
-                        "action": clean(&step.action),
-                        "to": clean(&step.to),
-                        "gate": match step.gate {
-                            Gate::None => "",
-                            Gate::Unproved => "gate unproved",
-                            Gate::Proved => "gate proved",
-                            Gate::Unknown => "gate not seen",
-                        },
-                    })
-                })
-                .collect(),
-            evidence: finding
-                .evidence
-                .iter()
-                .map(|shown| {
-                    json!({
-                        "what": clean(&shown.what),
-                        "source": clean(&shown.source),
-                        "place": shown.location.as_ref().map(place_of),
-                        "excerpt": shown.excerpt.as_deref().map(clean),
-                    })
-                })
-                .collect(),
-            fix: fix.join("\n"),
-            accepted: finding.suppressed.as_ref().map(|note| {
-                json!({
-                    "exception": clean(&note.exception),
-                    "owner": clean(&note.owner),
-                    "reason": clean(&note.reason),
-                    "expires": note.expires.map(|day| day.to_string()),
-                })
-            }),
-            place: finding.location.as_ref().map(place_of),
-        }
-    }
 }
 
 #[cfg(test)]
