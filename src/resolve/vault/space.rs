@@ -131,6 +131,7 @@ pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<
         location,
     });
     coverage(space, build, &book, &table);
+    complete(space, build, &table);
 }
 
 /// How many identities each policy is attached to.
@@ -464,6 +465,54 @@ fn coverage(space: &Space<'_>, build: &mut Builder, book: &Book, table: &Table) 
                 );
                 build.coverage(gap("vault.auth-role", Seen::Partial, reason));
             }
+        }
+    }
+}
+
+/// States what was seen in whole: the documents that list a kind of fact are there.
+/// A kind nothing was read of is left to whoever collected, or to nobody.
+fn complete(space: &Space<'_>, build: &mut Builder, table: &Table) {
+    let has = |path: &str| space.get(path).is_some() || !space.lines(path).is_empty();
+    let approles = table.auth().iter().filter(|mount| mount.kind == "approle");
+    let secret_ids = table.auth.is_some()
+        && approles.clone().all(|mount| {
+            space
+                .below(&format!("{}/role", mount.path))
+                .all(|(name, _)| has(&format!("{}/role/{name}/secret-id", mount.path)))
+        });
+    let secrets = table.engines.is_some()
+        && table
+            .engines()
+            .iter()
+            .filter(|mount| mount.kind == "kv2")
+            .all(|mount| has(&format!("{}/metadata", mount.path)));
+    let seen = [
+        (
+            "vault.token",
+            has("auth/token/accessors") || has("auth/token/lookup-accessor"),
+        ),
+        (
+            "vault.token-role",
+            has("auth/token/roles") || space.below("auth/token/roles").next().is_some(),
+        ),
+        ("vault.auth-role", table.auth.is_some()),
+        ("vault.secret-id", secret_ids),
+        (
+            "vault.identity",
+            has("identity/entity/id") && has("identity/group/id"),
+        ),
+        ("vault.mfa", has("identity/mfa/login-enforcement")),
+        ("vault.audit-device", has("sys/audit")),
+        (
+            "vault.lease",
+            has("sys/leases/lookup") || has("sys/leases-irrevocable"),
+        ),
+        ("vault.engine", table.engines.is_some()),
+        ("vault.secret", secrets),
+    ];
+    for (kind, whole) in seen {
+        if whole {
+            build.coverage(Coverage::complete(System::Vault, space.tenant, kind, 0));
         }
     }
 }
