@@ -15,6 +15,7 @@ mod github_fixture;
 mod github_sdl;
 mod github_world;
 mod kubernetes_facts;
+mod kubernetes_rules;
 mod kubernetes_simulate;
 mod reports;
 mod rules;
