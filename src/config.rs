@@ -29,6 +29,8 @@ pub struct Config {
     pub break_glass: Vec<String>,
     /// How AWS is reached.
     pub aws: Aws,
+    /// What is read of Kubernetes.
+    pub kubernetes: Kubernetes,
     /// How GitHub is reached.
     pub github: Github,
     /// Directories of further rules.
@@ -263,6 +265,15 @@ impl Default for Github {
             codespaces: false,
         }
     }
+}
+
+/// What is read of Kubernetes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kubernetes {
+    /// List secrets that are credentials, as metadata only. Needs the right to list
+    /// secrets, which is a right over all of them.
+    pub secrets: bool,
 }
 
 /// Settings that cannot be used.

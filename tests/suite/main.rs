@@ -14,6 +14,7 @@ mod github_contract;
 mod github_fixture;
 mod github_sdl;
 mod github_world;
+mod kubernetes_connect;
 mod kubernetes_facts;
 mod kubernetes_rules;
 mod kubernetes_simulate;

@@ -144,7 +144,11 @@ impl Cluster<'_> {
         fact.permissions = permissions;
         fact.since = binding.meta.created;
         fact.owner = self.owner_of(&binding.meta);
-        fact.location = subject.location.or(binding.meta.location);
+        // A binding to nothing is wrong where it names the role.
+        fact.location = match role {
+            Some(_) => subject.location.or(binding.meta.location),
+            None => binding.role_location.or(subject.location),
+        };
         fact.verdict = if role.is_some() {
             Verdict::Yes
         } else {
