@@ -22,6 +22,15 @@ pub(super) async fn collect(target: &Target, session: Session<'_>) -> Result<()>
             aws::collect(&target, session).await?;
             Ok(())
         }
+        #[cfg(feature = "kubernetes")]
+        System::Kubernetes => {
+            use crate::connect::kubernetes;
+            let target = kubernetes::Target {
+                context: which.clone(),
+            };
+            kubernetes::collect(&target, session).await?;
+            Ok(())
+        }
         #[allow(unreachable_patterns)]
         system => absent(*system),
     }
@@ -32,6 +41,8 @@ pub(super) fn permissions(system: System) -> Result<String> {
     match system {
         #[cfg(feature = "aws")]
         System::Aws => Ok(crate::connect::aws::permissions()),
+        #[cfg(feature = "kubernetes")]
+        System::Kubernetes => Ok(crate::connect::kubernetes::permissions()),
         #[allow(unreachable_patterns)]
         system => absent(system),
     }
@@ -68,6 +79,14 @@ async fn examine(target: &Target, config: &Config) -> Result<Vec<Check>> {
                 profile: which.clone(),
             };
             Ok(aws::doctor(&target, config).await?)
+        }
+        #[cfg(feature = "kubernetes")]
+        System::Kubernetes => {
+            use crate::connect::kubernetes;
+            let target = kubernetes::Target {
+                context: which.clone(),
+            };
+            Ok(kubernetes::doctor(&target, config).await?)
         }
         #[allow(unreachable_patterns)]
         system => absent(*system),

@@ -257,7 +257,7 @@ fn an_operator_s_objects_are_found_by_their_definitions() {
             "/apis/tarbac.io" => status(503, "service unavailable"),
             path if path.ends_with("v1alpha1/accessgrants") => ResponseTemplate::new(200)
                 .set_body_json(
-                    json!({"kind": "AccessGrantList", "items": [{"metadata": {"name": "g"}}]}),
+                    json!({"kind": "AccessGrantList", "apiVersion": "access.antware.xyz/v1alpha1", "items": [{"metadata": {"name": "g"}}]}),
                 ),
             _ => return None,
         })

@@ -20,7 +20,7 @@ fn rules() -> RuleSet {
 }
 
 /// The documents of one cluster of the fixture company, as a snapshot holds them.
-fn cluster(name: &str) -> Snapshot {
+pub(crate) fn cluster(name: &str) -> Snapshot {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures/company/kubernetes")
         .join(name);

@@ -16,6 +16,7 @@ mod github_sdl;
 mod github_world;
 mod kubernetes_connect;
 mod kubernetes_facts;
+mod kubernetes_live;
 mod kubernetes_rules;
 mod kubernetes_simulate;
 mod reports;
