@@ -159,6 +159,7 @@ fn objects() -> Vec<Value> {
         "workloads.yaml",
         "pods.yaml",
         "aws-auth.yaml",
+        "secrets.yaml",
     ];
     order
         .iter()
@@ -318,7 +319,7 @@ fn a_live_scan_sees_what_the_files_say() {
         ready(&client).await;
         apply(&client).await;
         let store = Store::in_memory(DAY.parse().unwrap());
-        let config = Config::default();
+        let config = Config::parse("kubernetes: {secrets: true}").unwrap();
         let cluster =
             Cluster::new("prod-eu", server.config.clone(), Duration::from_secs(1)).unwrap();
         let session = Session {
