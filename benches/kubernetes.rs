@@ -1,6 +1,8 @@
 //! How fast a cluster is judged: 10,000 bindings with 2,000 roles, from the bytes of
 //! its objects to facts. `cargo bench --bench kubernetes`
 
+#![allow(clippy::print_stdout)] // its output is the measurement
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;

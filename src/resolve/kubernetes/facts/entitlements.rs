@@ -1,5 +1,7 @@
 //! One entitlement for each subject of each binding.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use super::{Cluster, SYSTEM, role_id};
@@ -36,9 +38,9 @@ impl Cluster<'_> {
                 worths
                     .entry((role, scope))
                     .or_insert_with(|| self.worth(role, scope));
-                if !sets.contains_key(&role) {
-                    let set = self.build.permission_set(self.permissions(role));
-                    sets.insert(role, set);
+                if let Entry::Vacant(empty) = sets.entry(role) {
+                    let set = self.permissions(role);
+                    empty.insert(self.build.permission_set(set));
                 }
             }
             let worth = role.and_then(|role| worths.get(&(role, scope)));
