@@ -3,6 +3,31 @@
 //! A collected cluster is laid out as `docs/snapshot-kubernetes.md` says; everything
 //! else is recognised by content, as any tree of manifests is.
 
+/// API groups of just-in-time operators that are known, with the plural names of the
+/// kinds that matter: what a collector lists and a resolver looks for.
+pub const JIT_KINDS: &[(&str, &[&str])] = &[
+    (
+        "access.antware.xyz",
+        &[
+            "accessgrants",
+            "accesspolicies",
+            "clusteraccessgrants",
+            "clusteraccesspolicies",
+        ],
+    ),
+    (
+        "breakglass.t-caas.telekom.com",
+        &["breakglassescalations", "breakglasssessions"],
+    ),
+    (
+        "crds.wizardofoz.co",
+        &["execaccessrequests", "podaccessrequests"],
+    ),
+    ("ephemeral-access.argoproj-labs.io", &["accessrequests"]),
+    ("justintime.samir.io", &["jitrequests"]),
+    ("tarbac.io", &["clustertemporaryrbacs", "temporaryrbacs"]),
+];
+
 /// Plural names by which a map of lists of objects is known.
 const PLURALS: [&str; 4] = [
     "clusterrolebindings",

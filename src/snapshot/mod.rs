@@ -7,7 +7,7 @@
 
 mod aws;
 pub mod github;
-mod kubernetes;
+pub mod kubernetes;
 mod load;
 mod resume;
 mod store;

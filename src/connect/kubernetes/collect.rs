@@ -9,7 +9,7 @@ use super::super::{ConnectError, Session};
 use super::api::{Api, Refusal};
 use super::plan::{self, LISTS, List, PAGES, SECRETS};
 use crate::model::{Coverage, Seen, Sym, System};
-use crate::resolve::kubernetes::jit_kinds;
+use crate::snapshot::kubernetes::JIT_KINDS;
 use crate::snapshot::{Source, StoreError};
 
 const SYSTEM: System = System::Kubernetes;
@@ -274,7 +274,7 @@ async fn operators(
 ) -> Vec<Outcome> {
     const KIND: &str = "kubernetes.jit";
     let mut outcomes = Vec::new();
-    for (group, resources) in jit_kinds() {
+    for (group, resources) in JIT_KINDS {
         // Without the definitions every known group is tried.
         if groups
             .as_ref()

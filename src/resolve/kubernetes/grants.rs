@@ -3,10 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
 
-use super::jit::{JitObject, KINDS, Role};
+use super::jit::{JitObject, Role};
 use super::objects::Objects;
 use super::rbac::{Binding, Owner};
 use crate::model::Sym;
+use crate::snapshot::kubernetes::JIT_KINDS;
 
 /// Time an operator may take to remove what has expired.
 const GRACE: SignedDuration = SignedDuration::from_mins(5);
@@ -59,7 +60,7 @@ fn state(
     owners: &FxHashMap<(Sym, Sym, Sym, Sym), usize>,
     now: Timestamp,
 ) -> State {
-    let known = |owner: &&Owner| KINDS.iter().any(|(group, _)| owner.group == *group);
+    let known = |owner: &&Owner| JIT_KINDS.iter().any(|(group, _)| owner.group == *group);
     let Some(owner) = binding.meta.owners.iter().find(known) else {
         let meta = &binding.meta;
         let mark = meta

@@ -168,31 +168,6 @@ const SHAPES: &[Shape] = &[
     },
 ];
 
-/// API groups of the operators that are known, with the plural names of the kinds
-/// that matter, for the connector.
-pub(crate) const KINDS: &[(&str, &[&str])] = &[
-    (
-        "access.antware.xyz",
-        &[
-            "accessgrants",
-            "accesspolicies",
-            "clusteraccessgrants",
-            "clusteraccesspolicies",
-        ],
-    ),
-    (
-        "breakglass.t-caas.telekom.com",
-        &["breakglassescalations", "breakglasssessions"],
-    ),
-    (
-        "crds.wizardofoz.co",
-        &["execaccessrequests", "podaccessrequests"],
-    ),
-    ("ephemeral-access.argoproj-labs.io", &["accessrequests"]),
-    ("justintime.samir.io", &["jitrequests"]),
-    ("tarbac.io", &["clustertemporaryrbacs", "temporaryrbacs"]),
-];
-
 /// One object of a just-in-time operator.
 #[derive(Clone, Debug)]
 pub(crate) struct JitObject {

@@ -40,12 +40,6 @@ use status::Status;
 /// Tenant of objects that say nothing about the cluster they are for.
 const MANIFESTS: &str = "manifests";
 
-/// API groups of just-in-time operators that are known, with the plural names of the
-/// kinds that matter: what a collector has to list.
-pub fn jit_kinds() -> &'static [(&'static str, &'static [&'static str])] {
-    jit::KINDS
-}
-
 /// Resolves the documents of all clusters.
 pub fn resolve(documents: &[&Document], context: &Context<'_>) -> Inventory {
     let mut clusters: BTreeMap<Sym, Vec<&Document>> = BTreeMap::new();

@@ -189,6 +189,7 @@ impl Objects {
                 .and_then(|name| name.strip_prefix("secrets."))
             {
                 Some(name) => self.secrets.push(Secret::read(node, source, Some(name))),
+                None if path.starts_with("nodes.") => self.nodes.push(meta()),
                 None if path.contains("customresourcedefinitions") => {
                     self.definitions.push(meta().name);
                 }

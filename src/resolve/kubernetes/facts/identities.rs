@@ -108,6 +108,9 @@ impl Cluster<'_> {
         attrs.set("pods", used.pods);
         attrs.set("mounted", used.mounted);
         attrs.set("daemonset", used.daemonset);
+        if used.daemonset && used.mounted && !self.objects.nodes.is_empty() {
+            attrs.set("nodes", self.objects.nodes.len());
+        }
         match account {
             Some(account) => {
                 attrs.set("automount", account.automount.unwrap_or(true));
