@@ -563,3 +563,56 @@ async fn an_enterprise_server_has_its_graphql_elsewhere() {
             .contains('b')
     );
 }
+
+#[tokio::test]
+async fn an_app_asks_as_its_installation() {
+    // A key made for this test; it opens nothing.
+    let key = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/github/test-app-key.pem"),
+    )
+    .unwrap();
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(|request: &Request| {
+            let signed = request.headers.get("authorization").unwrap().to_str().unwrap();
+            let jwt = signed.strip_prefix("Bearer ").unwrap().split('.').count() == 3;
+            match request.url.path() {
+                "/orgs/acme/installation" if jwt => {
+                    ResponseTemplate::new(200).set_body_json(json!({"id": 42, "app_id": 7}))
+                }
+                "/app/installations/42/access_tokens" if jwt => ResponseTemplate::new(201)
+                    .set_body_json(json!({"token": "ghs_minted", "expires_at": "2099-01-01T00:00:00Z", "permissions": {}})),
+                "/orgs/acme/personal-access-tokens" if signed == "Bearer ghs_minted" => ResponseTemplate::new(200).set_body_json(json!([])),
+                path => ResponseTemplate::new(401).set_body_json(json!({"message": format!("{path} {signed}")})),
+            }
+        })
+        .mount(&server)
+        .await;
+    let config = Github {
+        base_url: server.uri(),
+        ..Github::default()
+    };
+    let app = Credential::App {
+        id: 7,
+        key: Secret::new(&key),
+        installation: None,
+    };
+    assert!(app.is_app());
+    let client = Client::new(&config, &app, "acme", &Silent, Duration::from_micros(20))
+        .await
+        .unwrap();
+    let reply = client
+        .get("/orgs/acme/personal-access-tokens")
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let broken = Credential::App {
+        id: 7,
+        key: Secret::new("no key"),
+        installation: Some(42),
+    };
+    let error = Client::new(&config, &broken, "acme", &Silent, Duration::from_micros(20))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("no RSA key"), "{error}");
+}

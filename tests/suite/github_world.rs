@@ -66,27 +66,27 @@ fn moment(month: usize, day: usize) -> String {
 }
 
 fn environments(at: usize) -> Vec<Value> {
-    if at % 3 != 0 || archived(at) {
+    if !at.is_multiple_of(3) || archived(at) {
         return Vec::new();
     }
     let mut all = vec![json!({
-        "id": at * 10, "name": "production", "can_admins_bypass": at % 2 == 0,
+        "id": at * 10, "name": "production", "can_admins_bypass": at.is_multiple_of(2),
         "protection_rules": [{"id": 1, "type": "required_reviewers", "prevent_self_review": true,
             "reviewers": [{"type": "Team", "reviewer": {"id": 1, "slug": "squad-1"}}]}],
         "deployment_branch_policy": {"protected_branches": false, "custom_branch_policies": true},
     })];
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         all.push(json!({"id": at * 10 + 1, "name": "pre view/1", "protection_rules": [], "deployment_branch_policy": null}));
     }
     all
 }
 
 fn keys(at: usize) -> Vec<Value> {
-    if at % 5 != 0 {
+    if !at.is_multiple_of(5) {
         return Vec::new();
     }
     vec![
-        json!({"id": 500 + at, "key": "ssh-ed25519 AAAA", "title": "ci", "read_only": at % 2 == 0,
+        json!({"id": 500 + at, "key": "ssh-ed25519 AAAA", "title": "ci", "read_only": at.is_multiple_of(2),
         "verified": true, "enabled": true, "added_by": login(at), "created_at": "2024-03-01T00:00:00Z", "last_used": null}),
     ]
 }
@@ -132,7 +132,7 @@ fn rest(path: &str) -> Option<(Value, Option<&'static str>)> {
                 (0..PEOPLE)
                     .map(|at| json!({"login": login(at), "credential_id": at, "credential_type": "personal access token",
                         "scopes": ["repo"], "credential_authorized_at": moment(1, at), "credential_accessed_at": moment(9, at),
-                        "authorized_credential_expires_at": if at % 2 == 0 { Value::Null } else { json!(moment(11, at)) }}))
+                        "authorized_credential_expires_at": if at.is_multiple_of(2) { Value::Null } else { json!(moment(11, at)) }}))
                     .collect(),
             ),
             ["hooks"] => list(vec![json!({"id": 1, "name": "web", "active": true, "events": ["push"], "config": {"url": "https://ci.hill.example/x?token=1", "insecure_ssl": "0", "secret": "********"}})]),
@@ -169,7 +169,7 @@ fn rest(path: &str) -> Option<(Value, Option<&'static str>)> {
                 ["actions", "secrets"] => wrapped(vec![secret(&format!("CASE_{at}"), None)], "secrets"),
                 ["dependabot", "secrets"] => wrapped(Vec::new(), "secrets"),
                 ["actions", "oidc", "customization", "sub"] => Some((json!({"use_default": true, "use_immutable_subject": false}), None)),
-                ["actions", "permissions", "workflow"] => Some((json!({"default_workflow_permissions": if at % 4 == 0 { "write" } else { "read" }, "can_approve_pull_request_reviews": false}), None)),
+                ["actions", "permissions", "workflow"] => Some((json!({"default_workflow_permissions": if at.is_multiple_of(4) { "write" } else { "read" }, "can_approve_pull_request_reviews": false}), None)),
                 ["environments"] => wrapped(environments(at), "environments"),
                 ["environments", "production", "deployment-branch-policies"] => wrapped(vec![json!({"id": 1, "name": "main", "type": "branch"})], "branch_policies"),
                 ["environments", _, "secrets"] => wrapped(vec![secret("DEPLOY", None)], "secrets"),
@@ -213,7 +213,7 @@ fn repository_node(at: usize) -> Value {
     } else {
         Vec::new()
     };
-    let rules = if at % 2 == 0 {
+    let rules = if at.is_multiple_of(2) {
         vec![
             json!({"id": format!("BPR_{at}"), "pattern": "main", "isAdminEnforced": true, "requiresApprovingReviews": true, "requiredApprovingReviewCount": 1}),
         ]
@@ -408,7 +408,7 @@ fn answer(state: &mut State, request: &Request, base: &str) -> (ResponseTemplate
     if path.ends_with("/members") && query.get("role").is_some_and(|role| role == "admin") {
         whole = json!([account(0), account(1)]);
     }
-    if query.get("filter").is_some() {
+    if query.contains_key("filter") {
         whole = json!([]);
     }
     let mut next = None;

@@ -132,18 +132,29 @@ impl Credential {
                             "/orgs/{}/installation",
                             crate::snapshot::github::encode(org)
                         );
-                        let found: octocrab::models::Installation =
-                            app.get(route, None::<&()>).await.map_err(|error| ConnectError::Credentials {
-                                system: System::Github,
-                                message: format!("the App is not installed in `{org}`, or its key was refused: {error}").into(),
-                                help: "install the App in the organisation, or set `github.installation_id`".into(),
-                            })?;
-                        found.id
+                        // The library's own type demands fields servers leave out.
+                        let found: serde_json::Value = app
+                            .get(route, None::<&()>)
+                            .await
+                            .map_err(|error| not_installed(org, &error.to_string()))?;
+                        let id = found["id"].as_u64();
+                        InstallationId(
+                            id.ok_or_else(|| not_installed(org, "the answer has no id"))?,
+                        )
                     }
                 };
                 app.installation(installation).map_err(unusable)
             }
         }
+    }
+}
+
+fn not_installed(org: &str, why: &str) -> ConnectError {
+    ConnectError::Credentials {
+        system: System::Github,
+        message: format!("the App is not installed in `{org}`, or its key was refused: {why}")
+            .into(),
+        help: "install the App in the organisation, or set `github.installation_id`".into(),
     }
 }
 
