@@ -90,10 +90,11 @@ pub(super) fn apply(
     let tenant = space.tenant;
     let facts = build.facts_mut();
     for fact in &mut facts.identities {
-        if fact.system == System::Vault && fact.tenant == tenant {
-            if let Some(time) = seen.get(&fact.uid).or_else(|| seen.get(&fact.id)) {
-                fact.last_used = Moment::At(*time);
-            }
+        if fact.system == System::Vault
+            && fact.tenant == tenant
+            && let Some(time) = seen.get(&fact.uid).or_else(|| seen.get(&fact.id))
+        {
+            fact.last_used = Moment::At(*time);
         }
     }
     for fact in &mut facts.entitlements {

@@ -38,7 +38,7 @@ pub(super) fn lifetimes(data: &Json, mount_max: SignedDuration, attrs: &mut Attr
 }
 
 /// The policies a role gives, `default` included unless it is left out.
-pub(super) fn role_policies<'j>(data: &'j Json) -> Vec<&'j str> {
+pub(super) fn role_policies(data: &Json) -> Vec<&str> {
     let mut policies = strings_of(data, &["token_policies", "policies", "value"]);
     let bare = flag(data, "token_no_default_policy") == Some(true);
     if !bare && !policies.contains(&"default") {
