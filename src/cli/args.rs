@@ -157,8 +157,14 @@ pub struct ScanArgs {
     /// html, markdown, csv, ocsf. Without it: the table on stdout.
     #[arg(short, long = "output", value_name = "FORMAT[=PATH]")]
     pub output: Vec<String>,
-    /// Also write SARIF, HTML and JSON into this directory.
-    #[arg(long, value_name = "DIR")]
+    /// Also write SARIF, HTML and JSON into this directory (`reports` when none is named).
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "reports"
+    )]
     pub reports: Option<PathBuf>,
     /// Accepted access, written by `tenure baseline create`: only what is new or
     /// wider makes the scan fail.

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use serde_json::json;
 
 use super::args::{BaselineAction, BaselineArgs, DiffArgs, Global, Sources};
-use super::{Exit, collect, print, settings};
+use super::{Exit, collect, print, settings, tell};
 use crate::drift::{self, Accepted, Baseline, Change, ChangeKind, Weight};
 use crate::model::{Coverage, FactKey, Inventory, Sym};
 use crate::report;
@@ -71,10 +71,13 @@ fn create(global: &Global, path: &Path, sources: &Sources, force: bool) -> Resul
     let inventory = facts(global, sources)?;
     let baseline = Baseline::of(&inventory);
     write(path, &baseline)?;
-    tracing::warn!(
-        "{} facts accepted in {}; review and commit it",
-        baseline.records.len(),
-        path.display()
+    tell(
+        global,
+        &format!(
+            "{} facts accepted in {}; review and commit it",
+            baseline.records.len(),
+            path.display()
+        ),
     );
     Ok(incomplete(&inventory.coverage))
 }
@@ -140,10 +143,13 @@ fn accept(
         baseline.accept(&scanned, key, Some(accepted.clone()));
     }
     write(path, &baseline)?;
-    tracing::warn!(
-        "accepted until {} in {}; commit it",
-        accepted.expires,
-        path.display()
+    tell(
+        global,
+        &format!(
+            "accepted until {} in {}; commit it",
+            accepted.expires,
+            path.display()
+        ),
     );
     Ok(Exit::Clean)
 }
@@ -161,9 +167,12 @@ fn prune(global: &Global, path: &Path, sources: &Sources) -> Result<Exit> {
         .collect();
     let gone = baseline.retain(&kept);
     write(path, &baseline)?;
-    tracing::warn!(
-        "{gone} facts that are no longer there dropped from {}",
-        path.display()
+    tell(
+        global,
+        &format!(
+            "{gone} facts that are no longer there dropped from {}",
+            path.display()
+        ),
     );
     Ok(incomplete(&inventory.coverage))
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::args::{CollectArgs, Global, Sources};
 use super::progress::Terminal;
-use super::{Exit, Target, settings, sources};
+use super::{Exit, Target, settings, sources, tell};
 use crate::config::Config;
 use crate::connect::{Progress, Session};
 use crate::model::{Coverage, Seen, Sym};
@@ -33,13 +33,14 @@ pub(super) fn run(global: &Global, args: CollectArgs) -> Result<Exit> {
         .iter()
         .filter(|coverage| coverage.is_gap())
         .count();
-    if !global.quiet {
-        tracing::warn!(
+    tell(
+        global,
+        &format!(
             "{} documents in {}; {gaps} kinds of fact not completely seen",
             snapshot.documents.len(),
             args.directory.display()
-        );
-    }
+        ),
+    );
     Ok(if gaps > 0 {
         Exit::Incomplete
     } else {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CompletionsArgs, DoctorArgs, Global, InitArgs, ManArgs, PermissionsArgs};
-use super::{Exit, collect, print, settings, sources};
+use super::{Exit, collect, print, settings, sources, tell};
 use crate::connect::Answer;
 use crate::report::text::visible;
 
@@ -59,7 +59,7 @@ pub(super) fn doctor(global: &Global, args: DoctorArgs) -> Result<Exit> {
     })
 }
 
-pub(super) fn init(args: InitArgs) -> Result<Exit> {
+pub(super) fn init(global: &Global, args: InitArgs) -> Result<Exit> {
     if args.file.exists() {
         bail!(
             "`{}` exists; nothing was written over it",
@@ -68,7 +68,7 @@ pub(super) fn init(args: InitArgs) -> Result<Exit> {
     }
     std::fs::write(&args.file, TEMPLATE)
         .with_context(|| format!("cannot write `{}`", args.file.display()))?;
-    tracing::warn!("wrote {}", args.file.display());
+    tell(global, &format!("wrote {}", args.file.display()));
     Ok(Exit::Clean)
 }
 

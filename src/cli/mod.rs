@@ -102,7 +102,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Rules(args) => rules::run(&cli.global, args),
         Command::Permissions(args) => extras::permissions(args),
         Command::Doctor(args) => extras::doctor(&cli.global, args),
-        Command::Init(args) => extras::init(args),
+        Command::Init(args) => extras::init(&cli.global, args),
         Command::Completions(args) => extras::completions(args),
         Command::Man(args) => extras::man(args),
     }
@@ -129,6 +129,14 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Tells a person what was done, on stderr.
+fn tell(global: &args::Global, text: &str) {
+    if !global.quiet {
+        // Nobody is left to tell that stderr is gone.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
 }
 
 /// Writes data to stdout.

@@ -31,6 +31,7 @@ pub(super) fn log_to_stderr(global: &Global) {
         .with_writer(std::io::stderr)
         .with_ansi(global.color.on_stderr())
         .with_target(false)
+        .without_time()
         .try_init();
 }
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::args::{FailOn, Global, ScanArgs};
-use super::{Exit, baseline, collect, print, settings};
+use super::{Exit, baseline, collect, print, settings, tell};
 use crate::drift::{self, Baseline};
 use crate::model::Inventory;
+use crate::report::text::visible;
 use crate::report::{self, Format, Outcome, RenderOptions};
 use crate::scan::{self, Judge};
 
@@ -26,7 +27,7 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     let store = collect::store(args.snapshot.as_deref(), now);
     let (targets, snapshot) = collect::read(&args.sources, &config, store, global)?;
     for problem in &snapshot.problems {
-        tracing::warn!("{problem}");
+        tell(global, &visible(&problem.to_string()));
     }
     if snapshot.documents.is_empty() && snapshot.coverage.is_empty() {
         bail!("none of the files could be used; see the warnings above");
@@ -44,10 +45,8 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     for output in &outputs {
         write(&outcome, output, global, args.redact)?;
     }
-    if !global.quiet {
-        for output in outputs.iter().filter_map(|output| output.path.as_ref()) {
-            tracing::warn!("wrote {}", output.display());
-        }
+    for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
+        tell(global, &format!("wrote {}", path.display()));
     }
     Ok(match outcome.exit {
         0 => Exit::Clean,
