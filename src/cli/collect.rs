@@ -1,6 +1,6 @@
 //! `tenure collect`, and reading targets for every other command.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::args::{CollectArgs, Global, Sources};
@@ -106,10 +106,7 @@ pub(super) fn read(
 
 /// Reads live sources, all at the same time.
 fn live(targets: &[Target], config: &Config, store: &Store, progress: &dyn Progress) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the network runtime")?;
+    let runtime = sources::runtime()?;
     let session = Session {
         config,
         store,

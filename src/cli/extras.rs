@@ -13,8 +13,9 @@ use crate::report::text::visible;
 /// What `tenure init` writes.
 const TEMPLATE: &str = include_str!("init.yaml");
 
-pub(super) fn permissions(args: PermissionsArgs) -> Result<Exit> {
-    let mut text = sources::permissions(args.system)?;
+pub(super) fn permissions(global: &Global, args: PermissionsArgs) -> Result<Exit> {
+    let config = settings::config(global)?;
+    let mut text = sources::permissions(args.system, &config)?;
     if !text.ends_with('\n') {
         text.push('\n');
     }

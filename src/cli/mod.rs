@@ -100,7 +100,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Paths(args) => query::paths(&cli.global, args),
         Command::Simulate(args) => simulate::run(args),
         Command::Rules(args) => rules::run(&cli.global, args),
-        Command::Permissions(args) => extras::permissions(args),
+        Command::Permissions(args) => extras::permissions(&cli.global, args),
         Command::Doctor(args) => extras::doctor(&cli.global, args),
         Command::Init(args) => extras::init(&cli.global, args),
         Command::Completions(args) => extras::completions(args),

@@ -5,12 +5,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::args::{FailOn, Global, ScanArgs};
-use super::{Exit, baseline, collect, print, settings, tell};
+#[cfg(feature = "aws")]
+use super::progress::Terminal;
+#[cfg(feature = "aws")]
+use super::sources;
+use super::{Exit, Target, baseline, collect, print, settings, tell};
+use crate::config::Config;
+#[cfg(feature = "aws")]
+use crate::connect::Session;
+#[cfg(feature = "aws")]
+use crate::connect::aws::Principal;
 use crate::drift::{self, Baseline};
 use crate::model::Inventory;
+#[cfg(feature = "aws")]
+use crate::model::System;
 use crate::report::text::visible;
 use crate::report::{self, Format, Outcome, RenderOptions};
 use crate::scan::{self, Judge};
+use crate::snapshot::Snapshot;
+#[cfg(feature = "aws")]
+use crate::snapshot::Store;
 
 pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     let mut config = settings::config(global)?;
@@ -25,7 +39,7 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     };
 
     let store = collect::store(args.snapshot.as_deref(), now);
-    let (targets, snapshot) = collect::read(&args.sources, &config, store, global)?;
+    let (targets, mut snapshot) = collect::read(&args.sources, &config, store, global)?;
     for problem in &snapshot.problems {
         tell(global, &visible(&problem.to_string()));
     }
@@ -53,6 +67,63 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
         1 => Exit::Findings,
         _ => Exit::Incomplete,
     })
+}
+
+/// Most identities whose use is asked for: each costs several calls.
+#[cfg(feature = "aws")]
+const MOST_ASKED: usize = 200;
+
+/// When the identities that findings are about last used what they may do, for live
+/// AWS sources.
+#[cfg(feature = "aws")]
+fn last_use(
+    outcome: &Outcome,
+    targets: &[Target],
+    config: &Config,
+    global: &Global,
+) -> Result<Option<Snapshot>> {
+    let live = |target: &Target| matches!(target, Target::Live(System::Aws, _));
+    if !targets.iter().any(live) {
+        return Ok(None);
+    }
+    let mut asked: Vec<Principal> = Vec::new();
+    for finding in &outcome.findings {
+        let identity = outcome
+            .inventory
+            .identities
+            .iter()
+            .find(|one| one.system == System::Aws && one.id == finding.subject.id);
+        if let Some(identity) = identity
+            && identity.uid != identity.id
+            && !asked.iter().any(|one| one.arn == identity.id.as_str())
+            && asked.len() < MOST_ASKED
+        {
+            asked.push(Principal {
+                arn: identity.id.to_string(),
+                id: identity.uid.to_string(),
+            });
+        }
+    }
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    // In memory also where the snapshot is kept: what is asked for depends on the
+    // rules, and a snapshot holds what does not.
+    let store = Store::in_memory(outcome.now);
+    let progress = Terminal::new(global);
+    let session = Session {
+        config,
+        store: &store,
+        progress: &progress,
+    };
+    sources::last_use(targets, session, &asked)?;
+    progress.clear();
+    Ok(Some(store.finish()?))
+}
+
+#[cfg(not(feature = "aws"))]
+fn last_use(_: &Outcome, _: &[Target], _: &Config, _: &Global) -> Result<Option<Snapshot>> {
+    Ok(None)
 }
 
 /// Which findings gate, as the user said it.

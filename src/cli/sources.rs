@@ -1,9 +1,18 @@
 //! One place that knows which connectors this build has.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use tokio::runtime::{Builder, Runtime};
 
 use super::Target;
 use crate::config::Config;
+#[cfg(feature = "aws")]
+use crate::connect::aws;
+#[cfg(feature = "github")]
+use crate::connect::github;
+#[cfg(feature = "kubernetes")]
+use crate::connect::kubernetes;
+#[cfg(feature = "vault")]
+use crate::connect::vault;
 use crate::connect::{Check, Session};
 use crate::model::System;
 
@@ -12,37 +21,71 @@ pub(super) async fn collect(target: &Target, session: Session<'_>) -> Result<()>
     let Target::Live(system, which) = target else {
         return Ok(());
     };
-    match system {
+    match (system, which) {
         #[cfg(feature = "aws")]
-        System::Aws => {
-            use crate::connect::aws;
+        (System::Aws, which) => {
             let target = aws::Target {
                 profile: which.clone(),
             };
             aws::collect(&target, session).await?;
             Ok(())
         }
+        #[cfg(feature = "github")]
+        (System::Github, Some(organisation)) => {
+            github::collect(organisation, session).await?;
+            Ok(())
+        }
         #[cfg(feature = "kubernetes")]
-        System::Kubernetes => {
-            use crate::connect::kubernetes;
+        (System::Kubernetes, which) => {
             let target = kubernetes::Target {
                 context: which.clone(),
             };
             kubernetes::collect(&target, session).await?;
             Ok(())
         }
+        #[cfg(feature = "vault")]
+        (System::Vault, which) => {
+            let target =
+                vault::Target::from_environment(which.as_deref(), |name| std::env::var(name).ok())?;
+            vault::collect(&target, session).await?;
+            Ok(())
+        }
         #[allow(unreachable_patterns)]
-        system => absent(*system),
+        (system, _) => absent(*system),
     }
 }
 
+/// Reads when the identities that findings are about last used what they may do. It
+/// costs calls for each, so it is asked only for those, worst first.
+#[cfg(feature = "aws")]
+pub(super) fn last_use(
+    targets: &[Target],
+    session: Session<'_>,
+    principals: &[aws::Principal],
+) -> Result<()> {
+    let runtime = runtime()?;
+    for target in targets {
+        if let Target::Live(System::Aws, profile) = target {
+            let target = aws::Target {
+                profile: profile.clone(),
+            };
+            runtime.block_on(aws::last_accessed(&target, session, principals))?;
+        }
+    }
+    Ok(())
+}
+
 /// The least read-only permissions a scan of `system` needs, in the system's own form.
-pub(super) fn permissions(system: System) -> Result<String> {
+pub(super) fn permissions(system: System, config: &Config) -> Result<String> {
     match system {
         #[cfg(feature = "aws")]
-        System::Aws => Ok(crate::connect::aws::permissions()),
+        System::Aws => Ok(aws::permissions_for(&config.aws)),
+        #[cfg(feature = "github")]
+        System::Github => Ok(github::permissions()),
         #[cfg(feature = "kubernetes")]
-        System::Kubernetes => Ok(crate::connect::kubernetes::permissions()),
+        System::Kubernetes => Ok(kubernetes::permissions()),
+        #[cfg(feature = "vault")]
+        System::Vault => Ok(vault::permissions()),
         #[allow(unreachable_patterns)]
         system => absent(system),
     }
@@ -50,10 +93,7 @@ pub(super) fn permissions(system: System) -> Result<String> {
 
 /// What each target can and cannot see.
 pub(super) fn doctor(targets: &[Target], config: &Config) -> Result<Vec<Check>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut all = Vec::new();
         for target in targets {
             all.extend(examine(target, config).await?);
@@ -71,26 +111,40 @@ async fn examine(target: &Target, config: &Config) -> Result<Vec<Check>> {
             path.display()
         ),
     };
-    match system {
+    match (system, which) {
         #[cfg(feature = "aws")]
-        System::Aws => {
-            use crate::connect::aws;
+        (System::Aws, which) => {
             let target = aws::Target {
                 profile: which.clone(),
             };
             Ok(aws::doctor(&target, config).await?)
         }
+        #[cfg(feature = "github")]
+        (System::Github, Some(organisation)) => Ok(github::doctor(organisation, config).await?),
         #[cfg(feature = "kubernetes")]
-        System::Kubernetes => {
-            use crate::connect::kubernetes;
+        (System::Kubernetes, which) => {
             let target = kubernetes::Target {
                 context: which.clone(),
             };
             Ok(kubernetes::doctor(&target, config).await?)
         }
+        #[cfg(feature = "vault")]
+        (System::Vault, which) => {
+            let target =
+                vault::Target::from_environment(which.as_deref(), |name| std::env::var(name).ok())?;
+            Ok(vault::doctor(&target).await?)
+        }
         #[allow(unreachable_patterns)]
-        system => absent(*system),
+        (system, _) => absent(*system),
     }
+}
+
+/// What drives the connectors.
+pub(super) fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the network runtime")
 }
 
 fn absent<T>(system: System) -> Result<T> {

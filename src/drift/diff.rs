@@ -7,7 +7,9 @@ use rustc_hash::FxHashMap;
 use super::baseline::Baseline;
 use super::record::{Ends, Record};
 use super::widen::{Widening, widens};
-use crate::model::{Activation, Coverage, FactKey, FactKind, Sym, System};
+use crate::model::{
+    Activation, Coverage, Effect, FactKey, FactKind, Permission, PermissionSet, Sym, System,
+};
 
 /// What happened to a fact. Ordered from least to most worrying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +126,12 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
         .map(|one| (one.system, one.tenant))
         .collect();
 
+    let after_holders: BTreeSet<(System, Sym, Sym)> = new
+        .records
+        .iter()
+        .map(|record| (record.system, record.tenant, record.who))
+        .collect();
+
     let mut gone: Vec<&Record> = Vec::new();
     let mut come: Vec<&Record> = Vec::new();
     let mut changes = Vec::new();
@@ -181,6 +189,11 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
     }
     for was in gone {
         let place = (was.system, was.tenant);
+        let denied = was
+            .permissions
+            .and_then(|digest| old.permissions(digest))
+            .is_some_and(|set| lost_denies(set, &PermissionSet::default()));
+        let holder_stays = after_holders.contains(&(was.system, was.tenant, was.who));
         let (kind, details) = if !seen.contains(&place) {
             (
                 ChangeKind::Incomparable,
@@ -193,6 +206,11 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
                     "not seen, but {} {} was not completely seen either",
                     was.system, was.tenant
                 )],
+            )
+        } else if denied && holder_stays {
+            (
+                ChangeKind::PossiblyWidened,
+                vec!["what it denied is no longer denied".to_owned()],
             )
         } else if was.ends == Some(Ends::Dated) {
             (ChangeKind::Expired, Vec::new())
@@ -415,4 +433,25 @@ fn finish(
         }
     }
     found
+}
+
+/// Whether `was` denies something that `is` does not: its denies, read as allows, are
+/// not all within the other's.
+fn lost_denies(was: &PermissionSet, is: &PermissionSet) -> bool {
+    let denies = |set: &PermissionSet| {
+        PermissionSet::new(
+            set.permissions
+                .iter()
+                .filter(|permission| permission.effect == Effect::Deny)
+                .map(|permission| Permission {
+                    effect: Effect::Allow,
+                    ..permission.clone()
+                })
+                .collect(),
+        )
+    };
+    matches!(
+        widens(&[denies(is)], &[denies(was)]),
+        Widening::Wider { .. } | Widening::Undecidable { .. }
+    )
 }

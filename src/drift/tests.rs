@@ -278,6 +278,41 @@ fn a_grant_that_ends_by_itself_expires_rather_than_being_removed() {
 }
 
 #[test]
+fn a_deny_that_goes_widens_what_others_allow() {
+    let with = |denies: &[&[&str]]| {
+        let mut all = inventory(&[World::default()]);
+        let mut permissions = all.permission_sets[0].permissions.clone();
+        permissions.extend(denies.iter().map(|actions| Permission {
+            effect: Effect::Deny,
+            actions: actions.iter().map(|action| Sym::new(action)).collect(),
+            not_actions: false,
+            resources: [Sym::new("*")].into(),
+            not_resources: false,
+            condition: None,
+        }));
+        all.permission_sets[0] = PermissionSet::new(permissions);
+        Baseline::of(&all)
+    };
+    let kinds = |old: &Baseline, new: &Baseline| -> Vec<&str> {
+        diff(old, new, &[])
+            .iter()
+            .map(|change| change.kind.as_str())
+            .collect()
+    };
+    let two = with(&[&["iam:*", "sts:*"]]);
+    assert_eq!(kinds(&two, &with(&[&["iam:*"]])), ["possibly-widened"]);
+    assert_eq!(kinds(&two, &with(&[])), ["possibly-widened"]);
+    // Split in two it denies the same; one more deny takes nothing back.
+    assert_eq!(kinds(&two, &with(&[&["iam:*"], &["sts:*"]])), [""; 0]);
+    assert_eq!(kinds(&with(&[]), &two), [""; 0]);
+
+    // The whole attachment goes, its holder stays.
+    let mut gone = inventory(&[World::default()]);
+    gone.entitlements.clear();
+    assert!(kinds(&two, &Baseline::of(&gone)).contains(&"possibly-widened"));
+}
+
+#[test]
 fn the_file_is_sorted_readable_and_survives_reading() {
     let text = String::from_utf8(baseline(&[World::default()]).to_text()).unwrap();
     insta::assert_snapshot!(text, @r#"
