@@ -1,11 +1,12 @@
 //! `tenure explain`: a rule, or a finding with its evidence.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 
 use super::args::{ExplainArgs, Global};
 use super::{Exit, collect, print, settings};
-use crate::model::Finding;
-use crate::report::text::visible;
+use crate::report::{self, RenderOptions};
 use crate::scan::{self, Judge};
 
 pub(super) fn run(global: &Global, args: ExplainArgs) -> Result<Exit> {
@@ -39,7 +40,22 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Result<Exit> {
             args.what
         ),
         [finding] => {
-            print(page(finding))?;
+            let files: BTreeMap<&str, &[u8]> = snapshot
+                .documents
+                .iter()
+                .map(|document| (document.file.as_str(), &*document.text))
+                .collect();
+            let options = RenderOptions {
+                width: super::scan::width(),
+                color: global.color.on_stdout(),
+                ..RenderOptions::default()
+            };
+            let text = |file: &str| {
+                files
+                    .get(file)
+                    .map(|text| String::from_utf8_lossy(text).into_owned())
+            };
+            print(report::explain(&outcome, finding, &options, &text))?;
             Ok(Exit::Clean)
         }
         several => bail!(
@@ -48,39 +64,4 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Result<Exit> {
             several.len()
         ),
     }
-}
-
-/// A finding with everything that shows it.
-fn page(finding: &Finding) -> String {
-    let mut lines = vec![
-        format!(
-            "{} {} ({})",
-            finding.rule,
-            finding.name,
-            finding.severity.as_str()
-        ),
-        String::new(),
-        visible(&finding.message).into_owned(),
-        String::new(),
-    ];
-    for evidence in &finding.evidence {
-        let place = evidence.location.map_or(String::new(), |at| {
-            format!(" ({}:{}:{})", visible(&at.file), at.line, at.column)
-        });
-        lines.push(format!(
-            "  {}: {}{place}",
-            visible(&evidence.source),
-            visible(&evidence.what)
-        ));
-    }
-    for step in &finding.steps {
-        lines.push(format!(
-            "  {} —{}→ {}",
-            visible(&step.from),
-            visible(&step.action),
-            visible(&step.to)
-        ));
-    }
-    lines.push(format!("fix: {}", visible(&finding.fix)));
-    lines.join("\n") + "\n"
 }

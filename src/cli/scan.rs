@@ -250,7 +250,7 @@ fn write_file(path: &Path, text: &[u8]) -> Result<()> {
 }
 
 /// Columns of the terminal; 100 when stdout is none.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok())
