@@ -55,7 +55,12 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     if let Some((file, accepted)) = &judge.baseline {
         same_world(file, accepted, &inventory)?;
     }
-    let outcome = judge.judge(inventory, targets.iter().map(ToString::to_string).collect());
+    let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let mut outcome = judge.judge(inventory, names.clone());
+    if let Some(more) = last_use(&outcome, &targets, &config, global)? {
+        snapshot.append(more);
+        outcome = judge.judge(scan::facts(&snapshot, &config, now), names);
+    }
     for output in &outputs {
         write(&outcome, output, global, args.redact)?;
     }

@@ -409,6 +409,15 @@ fn finish(
         match (before, after) {
             (Some(before), Some(after)) => {
                 match widens(std::slice::from_ref(before), std::slice::from_ref(after)) {
+                    // A deny cuts what *other* entitlements of the same identity allow,
+                    // so one that is gone may widen them although this document itself
+                    // allows no more.
+                    Widening::Same | Widening::Narrower if lost_denies(before, after) => {
+                        found.push((
+                            ChangeKind::PossiblyWidened,
+                            "it no longer denies all it denied".to_owned(),
+                        ));
+                    }
                     Widening::Same => {}
                     Widening::Narrower => {
                         found.push((ChangeKind::Narrowed, "allows less".to_owned()));

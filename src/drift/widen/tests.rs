@@ -110,6 +110,14 @@ fn a_removed_deny_is_wider() {
 }
 
 #[test]
+fn a_narrower_deny_lets_more_through_though_the_allow_shrinks() {
+    let old = [allow(&["*"], &["*"]), deny(&["*"], &["*1"])];
+    let new = [allow(&["*"], &["r*"]), deny(&["*"], &["r1"])];
+    // `rx1` was denied and is not any more.
+    wider(&old, &new);
+}
+
+#[test]
 fn a_removed_condition_is_wider_and_another_one_may_be() {
     let plain = [allow(&["s3:*"], &["*"])];
     let mfa = [when(allow(&["s3:*"], &["*"]), "mfa")];
@@ -153,7 +161,21 @@ fn world(list: &[Permission]) -> Vec<bool> {
     let actions = [
         "a:x", "a:any", "a:zq9", "a:", "b:any", "b:x", "x:x", "any", "zq9", "q:x", "",
     ];
-    let resources = ["r1", "r", "rany", "any1", "any", "zq9", "", "1", "rzq9"];
+    let resources = [
+        "r1",
+        "r",
+        "rany",
+        "any1",
+        "any",
+        "zq9",
+        "",
+        "1",
+        "rzq9",
+        "zq91",
+        "rany1",
+        "rzq91",
+        "rother/other1",
+    ];
     let mut given = Vec::new();
     for action in actions {
         for resource in resources {
