@@ -247,7 +247,9 @@ impl Page<'_> {
         if !gaps.is_empty() {
             let line = format!("Not seen, so not judged ({}):", gaps.len());
             self.paragraph(out, &line, 0, Paint::Warn);
-            for gap in gaps {
+            let (rules, kinds): (Vec<&Coverage>, Vec<&Coverage>) =
+                gaps.into_iter().partition(|gap| rule_of(gap).is_some());
+            for gap in kinds {
                 let line = format!(
                     "{} {} · {} · {}: {}",
                     gap.system,
@@ -261,6 +263,7 @@ impl Page<'_> {
                     self.paragraph(out, &format!("→ {}", visible(remedy)), 4, Paint::Plain);
                 }
             }
+            self.unjudged(out, &rules);
         }
         let line = format!("Exit {}: {}", summary.exit, summary.verdict());
         let paint = match summary.exit {
@@ -269,6 +272,34 @@ impl Page<'_> {
             _ => Paint::Bad,
         };
         self.paragraph(out, &line, 0, paint);
+    }
+
+    /// Rules that could not be judged, those with one cause on one line.
+    fn unjudged(&self, out: &mut String, gaps: &[&Coverage]) {
+        let mut causes: Vec<(System, Sym, &str, Vec<&str>)> = Vec::new();
+        for gap in gaps {
+            let Some(rule) = rule_of(gap) else { continue };
+            let cause = gap
+                .reason
+                .split_once("; ")
+                .map_or(&*gap.reason, |(_, cause)| cause);
+            match causes.iter_mut().find(|(system, tenant, known, _)| {
+                (*system, *tenant, *known) == (gap.system, gap.tenant, cause)
+            }) {
+                Some((.., rules)) => rules.push(rule),
+                None => causes.push((gap.system, gap.tenant, cause, vec![rule])),
+            }
+        }
+        for (system, tenant, cause, rules) in causes {
+            let line = format!(
+                "{system} {} · {} not judged ({}): {}",
+                visible(&tenant),
+                count(rules.len(), "rule"),
+                rules.join(", "),
+                visible(cause)
+            );
+            self.paragraph(out, &line, 2, Paint::Plain);
+        }
     }
 
     /// One line: how many changes of each kind, gating ones first.
@@ -408,4 +439,9 @@ impl Lines {
     fn text(&self) -> String {
         self.lines.join("\n")
     }
+}
+
+/// The rule a gap speaks of, where it is a rule that could not be judged.
+fn rule_of(gap: &Coverage) -> Option<&'static str> {
+    gap.kind.as_str().strip_prefix("rule:")
 }

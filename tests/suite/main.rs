@@ -8,6 +8,7 @@ mod aws_moto;
 mod aws_program;
 mod aws_simulate;
 mod cli;
+mod company;
 mod dependencies;
 mod github;
 mod github_contract;
