@@ -7,9 +7,11 @@ mod identities;
 mod paths;
 mod tenant;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::Context;
+use super::aggregate::Effective;
 use super::defaults::Defaults;
 use super::evaluate::Evaluator;
 use super::grants::{self, State};
@@ -34,6 +36,10 @@ struct Cluster<'o> {
     evaluator: Evaluator<'o>,
     judgement: Judgement<'o>,
     states: Vec<State>,
+    /// Service accounts that are there, by namespace and name.
+    accounts: FxHashSet<(Sym, Sym)>,
+    /// Whether any role, and any cluster role, was in the input.
+    roles_read: [bool; 2],
     /// Per role: whether it is the platform's own, unaltered.
     default_roles: Vec<bool>,
     vendors: Vec<Option<Sym>>,
@@ -81,15 +87,24 @@ pub(super) fn make(
         context,
         evaluator,
         judgement: Judgement::of(objects, &temporary),
+        accounts: objects
+            .service_accounts
+            .iter()
+            .map(|account| (account.meta.namespace, account.meta.name))
+            .collect(),
+        roles_read: [false, true].map(|cluster| {
+            let mut roles = objects.roles.iter();
+            roles.any(|role| role.cluster == cluster && !role.builtin)
+        }),
         default_roles: objects
             .roles
-            .iter()
+            .par_iter()
             .enumerate()
             .map(|(at, role)| defaults.has_name(role) && defaults.is_default(role, &in_force(at)))
             .collect(),
         vendors: objects
             .roles
-            .iter()
+            .par_iter()
             .map(|role| defaults.vendor(&role.rules))
             .collect(),
         states,
@@ -172,12 +187,12 @@ impl Cluster<'_> {
     }
 
     /// Roles besides the platform's that were aggregated into the rules `of` a role.
-    fn aggregated_from(&self, role: u32, of: impl Fn(&Rule) -> bool) -> Vec<Sym> {
+    fn aggregated_from(&self, role: u32, of: impl Fn(Effective) -> bool) -> Vec<Sym> {
         let mut names: Vec<Sym> = self
             .evaluator
             .rules(role)
             .iter()
-            .filter(|rule| of(self.evaluator.rule(**rule)))
+            .filter(|rule| of(**rule))
             .filter_map(|rule| rule.cause)
             .filter(|&cause| !self.default_roles[cause as usize])
             .map(|cause| self.evaluator.roles[cause as usize].meta.name)

@@ -12,13 +12,16 @@
 //! changes; there are four tiers, so that takes few rounds.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::aggregate::Effective;
 use super::catalogue::{Catalogue, Reach, Rights, Technique};
 use super::evaluate::Evaluator;
 use super::objects::Objects;
+use super::rbac::Rule;
 use super::subject::{MASTERS, Principal, service_account, split_service_account};
 use crate::model::{Sym, Tier};
 
@@ -37,6 +40,11 @@ impl Holding {
 
     fn any(self) -> Rights {
         self.whole | self.named
+    }
+
+    /// What counts for a hit: rights on named objects only if that is what it is about.
+    pub fn counting(self, named: bool) -> Rights {
+        if named { self.any() } else { self.whole }
     }
 }
 
@@ -92,6 +100,8 @@ impl Best {
 struct Strengths {
     /// Per namespace and way of getting at service accounts.
     by_reach: FxHashMap<(Sym, u8), Best>,
+    /// The same over all namespaces.
+    anywhere: [Best; WAYS.len()],
 }
 
 const WAYS: [Reach; 3] = [Reach::Accounts, Reach::Running, Reach::Tokens];
@@ -109,7 +119,13 @@ fn way(reach: Reach) -> Option<u8> {
 pub(crate) struct Judgement<'o> {
     catalogue: &'static Catalogue,
     evaluator: Evaluator<'o>,
+    /// What each rule gives, by the role it stands in and its number there.
+    rights: Vec<Vec<Holding>>,
     pub capabilities: Vec<Capability>,
+    /// The first cluster role of each name.
+    cluster_roles: FxHashMap<Sym, u32>,
+    /// What a role is worth to whoever has it everywhere, worked out when asked for.
+    role_tiers: Vec<OnceLock<Tier>>,
     strengths: Strengths,
     /// Everybody named by a binding, with what works for them by bindings that stand.
     pub hits: BTreeMap<Principal, Vec<Hit>>,
@@ -124,14 +140,31 @@ impl<'o> Judgement<'o> {
     pub fn of(objects: &'o Objects, temporary: &FxHashSet<u32>) -> Self {
         let catalogue = Catalogue::get();
         let evaluator = objects.evaluator();
+        let rights: Vec<Vec<Holding>> = evaluator
+            .roles
+            .par_iter()
+            .map(|role| {
+                let rules = role.rules.iter();
+                rules.map(|rule| holding(catalogue, rule)).collect()
+            })
+            .collect();
         let capabilities: Vec<Capability> = (0..evaluator.roles.len() as u32)
             .into_par_iter()
-            .map(|role| capability(catalogue, &evaluator, role))
+            .map(|role| capability(&rights, &evaluator, role))
             .collect();
+        let mut cluster_roles = FxHashMap::default();
+        for (at, role) in evaluator.roles.iter().enumerate() {
+            if role.cluster {
+                cluster_roles.entry(role.meta.name).or_insert(at as u32);
+            }
+        }
         let mut judgement = Judgement {
             catalogue,
             evaluator,
+            rights,
+            role_tiers: vec![OnceLock::new(); capabilities.len()],
             capabilities,
+            cluster_roles,
             strengths: Strengths::default(),
             hits: BTreeMap::new(),
             temporary: BTreeMap::new(),
@@ -140,7 +173,7 @@ impl<'o> Judgement<'o> {
         let principals = evaluator.principals();
         let standing = |binding: u32| !temporary.contains(&binding);
         let groups: FxHashMap<Sym, (Held, Held)> = principals
-            .iter()
+            .par_iter()
             .filter_map(|&principal| match principal {
                 Principal::Group(name) => Some((
                     name,
@@ -310,11 +343,15 @@ impl<'o> Judgement<'o> {
     /// Raises strengths until nothing changes.
     fn settle(&mut self, objects: &Objects) {
         let accounts = Accounts::of(objects, &self.evaluator);
+        let bases: FxHashMap<Principal, Tier> = self
+            .hits
+            .keys()
+            .map(|&principal| (principal, self.base(principal)))
+            .collect();
         // Tiers only rise and there are four, so each round but the last raises one.
         loop {
             let mut strengths = Strengths::default();
-            for (&(namespace, name), places) in &accounts.known {
-                let principal = Principal::User(Sym::new(&service_account(&namespace, &name)));
+            for &(namespace, principal, places) in &accounts.known {
                 let tier = self.tiers.get(&principal).copied().unwrap_or_default();
                 for (at, _) in places.iter().enumerate().filter(|(_, there)| **there) {
                     strengths
@@ -322,27 +359,20 @@ impl<'o> Judgement<'o> {
                         .entry((namespace, at as u8))
                         .or_default()
                         .consider(tier, principal.name());
+                    strengths.anywhere[at].consider(tier, principal.name());
                 }
             }
             let tiers: FxHashMap<Principal, Tier> = self
                 .hits
                 .iter()
                 .map(|(&principal, hits)| {
-                    let base = self
-                        .evaluator
-                        .bindings_of(principal)
-                        .iter()
-                        .filter_map(|&(binding, _)| self.evaluator.role_of(binding))
-                        .map(|role| self.capabilities[role as usize].base)
-                        .max()
-                        .unwrap_or_default();
                     let reached = hits
                         .iter()
                         .chain(self.temporary.get(&principal).into_iter().flatten())
                         .map(|hit| self.tier_with(hit, principal, &strengths))
                         .max()
                         .unwrap_or_default();
-                    (principal, base.max(reached))
+                    (principal, reached.max(bases[&principal]))
                 })
                 .collect();
             let done = tiers == self.tiers && strengths == self.strengths;
@@ -352,6 +382,17 @@ impl<'o> Judgement<'o> {
                 return;
             }
         }
+    }
+
+    /// What the verbs somebody holds are worth, whatever the technique.
+    fn base(&self, principal: Principal) -> Tier {
+        self.evaluator
+            .bindings_of(principal)
+            .iter()
+            .filter_map(|&(binding, _)| self.evaluator.role_of(binding))
+            .map(|role| self.capabilities[role as usize].base)
+            .max()
+            .unwrap_or_default()
     }
 
     /// What a hit is worth to `principal`.
@@ -413,28 +454,33 @@ impl<'o> Judgement<'o> {
             }
             // Binding or changing a named role is worth what the role is.
             if technique.reach == Reach::Namespace {
-                let role = self
-                    .evaluator
-                    .roles
-                    .iter()
-                    .position(|role| role.cluster && role.meta.name == name);
-                if let (Some(at), true) = (role, hit.cluster) {
-                    let held = Held {
-                        cluster: self.capabilities[at].rights,
-                        ..Held::default()
-                    };
-                    let given = self.hits_of(&held, &Held::default());
-                    let whole = given.iter().filter(|hit| !hit.named);
-                    tier = tier.max(
-                        whole
-                            .map(|hit| self.catalogue.techniques[hit.technique].cluster_tier)
-                            .max()
-                            .unwrap_or_default(),
-                    );
+                if let (Some(&role), true) = (self.cluster_roles.get(&name), hit.cluster) {
+                    tier = tier.max(self.role_tier(role));
                 }
             }
         }
         tier
+    }
+
+    /// What the techniques are worth that a role gives by itself, bound everywhere.
+    fn role_tier(&self, role: u32) -> Tier {
+        *self.role_tiers[role as usize].get_or_init(|| {
+            let held = Held {
+                cluster: self.capabilities[role as usize].rights,
+                ..Held::default()
+            };
+            self.hits_of(&held, &Held::default())
+                .iter()
+                .filter(|hit| !hit.named)
+                .map(|hit| self.catalogue.techniques[hit.technique].cluster_tier)
+                .max()
+                .unwrap_or_default()
+        })
+    }
+
+    /// What a rule in force gives.
+    pub fn rights_of(&self, rule: Effective) -> Holding {
+        self.rights[rule.role as usize][rule.rule as usize]
     }
 
     /// The object names a named hit is about, sorted.
@@ -452,9 +498,8 @@ impl<'o> Judgement<'o> {
                 continue;
             }
             for &rule in self.evaluator.rules(role) {
-                let rule = self.evaluator.rule(rule);
-                if self.catalogue.rights_of(rule).1 & wanted != 0 {
-                    names.extend(rule.names.iter().copied());
+                if self.rights_of(rule).named & wanted != 0 {
+                    names.extend(self.evaluator.rule(rule).names.iter().copied());
                 }
             }
         }
@@ -467,17 +512,18 @@ impl<'o> Judgement<'o> {
     pub fn reached(&self, hit: &Hit) -> Option<(Sym, Tier)> {
         let technique = &self.catalogue.techniques[hit.technique];
         let way = way(technique.reach)?;
-        let best = self
-            .strengths
-            .by_reach
-            .iter()
-            .filter(|((namespace, at), best)| {
-                *at == way
-                    && best.account.is_some()
-                    && (hit.cluster || hit.namespaces.contains(namespace))
-            })
-            .map(|(_, best)| *best)
-            .max_by(|a, b| a.tier.cmp(&b.tier).then_with(|| b.account.cmp(&a.account)))?;
+        let mut best = Best::default();
+        if hit.cluster {
+            best = self.strengths.anywhere[usize::from(way)];
+        } else {
+            for &namespace in &hit.namespaces {
+                if let Some(here) = self.strengths.by_reach.get(&(namespace, way))
+                    && let Some(account) = here.account
+                {
+                    best.consider(here.tier, account);
+                }
+            }
+        }
         Some((best.account?, best.tier))
     }
 }
@@ -503,20 +549,24 @@ fn works(technique: &Technique, held: Holding, alone: Holding) -> Works {
     }
 }
 
-fn capability(catalogue: &Catalogue, evaluator: &Evaluator<'_>, role: u32) -> Capability {
+fn holding(catalogue: &Catalogue, rule: &Rule) -> Holding {
+    let (whole, named) = catalogue.rights_of(rule);
+    Holding { whole, named }
+}
+
+fn capability(rights: &[Vec<Holding>], evaluator: &Evaluator<'_>, role: u32) -> Capability {
     let mut capability = Capability::default();
-    for &rule in evaluator.rules(role) {
-        let rule = evaluator.rule(rule);
-        let (whole, named) = catalogue.rights_of(rule);
-        capability.rights.add(Holding { whole, named });
-        capability.base = capability.base.max(worth(rule));
+    for &at in evaluator.rules(role) {
+        let rights = rights[at.role as usize][at.rule as usize];
+        capability.rights.add(rights);
+        capability.base = capability.base.max(worth(evaluator.rule(at)));
     }
     capability
 }
 
 /// What a rule's verbs are worth. Asking about oneself and reporting what happened
 /// change nothing of note.
-fn worth(rule: &super::rbac::Rule) -> Tier {
+fn worth(rule: &Rule) -> Tier {
     if rule.resources.is_empty() || rule.verbs.is_empty() || rule.groups.is_empty() {
         return Tier::None;
     }
@@ -542,13 +592,14 @@ fn worth(rule: &super::rbac::Rule) -> Tier {
 
 /// The service accounts there are, and how they can be got at.
 struct Accounts {
-    /// Namespace and name → there at all, used by a running pod, token in a secret.
-    known: BTreeMap<(Sym, Sym), [bool; 3]>,
+    /// Namespace and account, and whether it is there at all, used by a running pod,
+    /// has a token in a secret.
+    known: Vec<(Sym, Principal, [bool; WAYS.len()])>,
 }
 
 impl Accounts {
     fn of(objects: &Objects, evaluator: &Evaluator<'_>) -> Self {
-        let mut known: BTreeMap<(Sym, Sym), [bool; 3]> = BTreeMap::new();
+        let mut known: FxHashMap<(Sym, Sym), [bool; WAYS.len()]> = FxHashMap::default();
         for account in &objects.service_accounts {
             known
                 .entry((account.meta.namespace, account.meta.name))
@@ -575,6 +626,14 @@ impl Accounts {
                 known.entry((secret.meta.namespace, name)).or_default()[2] = true;
             }
         }
+        // Which account is the best does not depend on the order they come in.
+        let known = known
+            .into_iter()
+            .map(|((namespace, name), places)| {
+                let user = service_account(&namespace, &name);
+                (namespace, Principal::User(Sym::new(&user)), places)
+            })
+            .collect();
         Accounts { known }
     }
 }

@@ -310,7 +310,7 @@ impl Objects {
 /// `generateName`) are all kept.
 fn keep_last<T, K: Ord + Copy>(list: &mut Vec<T>, key: impl Fn(&T) -> (K, Sym, Sym)) {
     list.reverse();
-    list.sort_by_key(&key);
+    list.sort_by_cached_key(&key);
     list.dedup_by(|later, kept| {
         let (a, b) = (key(later), key(kept));
         a == b && !b.2.is_empty()

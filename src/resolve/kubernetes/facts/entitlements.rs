@@ -1,8 +1,7 @@
 //! One entitlement for each subject of each binding.
 
-use std::collections::hash_map::Entry;
-
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Cluster, SYSTEM, role_id};
 use crate::model::{
@@ -28,28 +27,50 @@ struct Worth {
 
 impl Cluster<'_> {
     pub(super) fn describe_entitlements(&mut self) {
-        let mut worths: FxHashMap<(u32, Option<Sym>), Worth> = FxHashMap::default();
-        let mut sets: FxHashMap<u32, PermissionSetRef> = FxHashMap::default();
-        for at in 0..self.evaluator.bindings.len() as u32 {
-            let binding = &self.evaluator.bindings[at as usize];
-            let role = self.evaluator.role_of(at);
-            let scope = (!binding.cluster).then_some(binding.meta.namespace);
-            if let Some(role) = role {
-                worths
-                    .entry((role, scope))
-                    .or_insert_with(|| self.worth(role, scope));
-                if let Entry::Vacant(empty) = sets.entry(role) {
-                    let set = self.permissions(role);
-                    empty.insert(self.build.permission_set(set));
-                }
-            }
-            let worth = role.and_then(|role| worths.get(&(role, scope)));
-            let set = role.and_then(|role| sets.get(&role).copied());
-            for subject in 0..binding.subjects.len() {
-                if let Some(fact) = self.entitlement(at, subject, worth, set) {
-                    self.build.entitlement(fact);
-                }
-            }
+        // Bindings share roles, so what a role is worth and allows is found out once.
+        let bindings = self.evaluator.bindings;
+        let bound: Vec<Option<(u32, Option<Sym>)>> = bindings
+            .iter()
+            .enumerate()
+            .map(|(at, binding)| {
+                let scope = (!binding.cluster).then_some(binding.meta.namespace);
+                Some((self.evaluator.role_of(at as u32)?, scope))
+            })
+            .collect();
+        let distinct: FxHashSet<(u32, Option<Sym>)> = bound.iter().flatten().copied().collect();
+        let worths: FxHashMap<(u32, Option<Sym>), Worth> = distinct
+            .into_par_iter()
+            .map(|key| (key, self.worth(key.0, key.1)))
+            .collect();
+        let mut seen = FxHashSet::default();
+        let roles: Vec<u32> = bound
+            .iter()
+            .flatten()
+            .map(|&(role, _)| role)
+            .filter(|&role| seen.insert(role))
+            .collect();
+        let permissions: Vec<PermissionSet> = roles
+            .par_iter()
+            .map(|&role| self.permissions(role))
+            .collect();
+        let sets: FxHashMap<u32, PermissionSetRef> = roles
+            .into_iter()
+            .zip(permissions)
+            .map(|(role, set)| (role, self.build.permission_set(set)))
+            .collect();
+        let facts: Vec<Entitlement> = bound
+            .par_iter()
+            .enumerate()
+            .flat_map_iter(|(at, role)| {
+                let worth = role.and_then(|key| worths.get(&key));
+                let set = role.and_then(|(role, _)| sets.get(&role).copied());
+                let cluster = &*self;
+                (0..bindings[at].subjects.len())
+                    .filter_map(move |number| cluster.entitlement(at as u32, number, worth, set))
+            })
+            .collect();
+        for fact in facts {
+            self.build.entitlement(fact);
         }
         let masters = Principal::Group(Sym::new(MASTERS));
         if let Some(identity) = self.identity_of(masters) {
@@ -184,10 +205,8 @@ impl Cluster<'_> {
                 && account.is_some_and(|(namespace, _)| binding.meta.namespace != namespace),
         );
         if let (Some((namespace, name)), true) = (account, self.accounts_known()) {
-            let there = name == "default"
-                || self.objects.service_accounts.iter().any(|account| {
-                    account.meta.namespace == namespace && account.meta.name == name
-                });
+            let key = (Sym::new(namespace), Sym::new(name));
+            let there = name == "default" || self.accounts.contains(&key);
             attrs.set("subject_missing", !there);
         }
         if let Some(used) = self.use_of(principal) {
@@ -227,12 +246,7 @@ impl Cluster<'_> {
     /// Whether a role that is not there is really missing: manifests may name roles
     /// that other manifests bring.
     fn roles_known(&self, cluster_role: bool) -> bool {
-        self.status.whole_cluster
-            && self
-                .evaluator
-                .roles
-                .iter()
-                .any(|role| role.cluster == cluster_role && !role.builtin)
+        self.status.whole_cluster && self.roles_read[usize::from(cluster_role)]
     }
 
     fn set_activation(&self, fact: &mut Entitlement, at: u32, principal: Principal) {
@@ -290,18 +304,18 @@ impl Cluster<'_> {
             if policy.role != jit::Role::Policy {
                 continue;
             }
-            let id = format!("{}/{}", policy.kind, policy.meta.name);
+            let id = || format!("{}/{}", policy.kind, policy.meta.name);
             if policy.privileges.contains(&principal.name())
                 && matches!(principal, Principal::Group(_))
             {
-                fact.attrs.set("gated_group", id.as_str());
+                fact.attrs.set("gated_group", id().as_str());
                 if self.status.webhook_authorizer == Some(true) {
                     fact.activation = Activation::Eligible;
                 }
             } else if policy.privileges.contains(&role)
                 && policy.subjects.contains(&principal.name())
             {
-                fact.attrs.set("jit_requestable", id.as_str());
+                fact.attrs.set("jit_requestable", id().as_str());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::{Cluster, SYSTEM, identity_id};
@@ -47,8 +48,12 @@ impl Cluster<'_> {
         if self.status.whole_cluster {
             all.entry(Principal::Group(Sym::new(MASTERS))).or_default();
         }
-        for (principal, account) in all {
-            let identity = self.identity(principal, account);
+        let all: Vec<(Principal, Option<&ServiceAccount>)> = all.into_iter().collect();
+        let described: Vec<(Principal, Identity)> = all
+            .into_par_iter()
+            .map(|(principal, account)| (principal, self.identity(principal, account)))
+            .collect();
+        for (principal, identity) in described {
             let at = self.build.identity(identity);
             self.identities.insert(principal, at);
         }

@@ -1,10 +1,12 @@
 //! Ways to more: a path for each technique that works for somebody, and for each pod
 //! that lets its service account out to its node.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{Cluster, SYSTEM, identity_id, is_everybody, role_id};
 use crate::model::{Evidence, Gate, IdentityRef, Path, Step, Sym, Tier, Verdict};
+use crate::resolve::kubernetes::aggregate::Effective;
 use crate::resolve::kubernetes::catalogue::{Catalogue, Reach, Rights};
 use crate::resolve::kubernetes::defaults::Defaults;
 use crate::resolve::kubernetes::judge::Hit;
@@ -29,7 +31,7 @@ struct Givers {
 
 impl Cluster<'_> {
     pub(super) fn describe_paths(&mut self) {
-        let mut paths = Vec::new();
+        let mut told = Vec::new();
         for (hits, gate) in [
             (&self.judgement.hits, Gate::None),
             (&self.judgement.temporary, Gate::Proved),
@@ -38,13 +40,17 @@ impl Cluster<'_> {
                 let Some(from) = self.identity_of(principal) else {
                     continue;
                 };
-                let told = hits.iter().filter(|hit| {
-                    let technique = &Catalogue::get().techniques[hit.technique];
-                    !technique.target || self.judgement.reached(hit).is_some()
-                });
-                paths.extend(told.map(|hit| self.path(principal, from, hit, gate)));
+                told.extend(hits.iter().map(|hit| (principal, from, hit, gate)));
             }
         }
+        let paths: Vec<Path> = told
+            .into_par_iter()
+            .filter(|(_, _, hit, _)| {
+                let technique = &Catalogue::get().techniques[hit.technique];
+                !technique.target || self.judgement.reached(hit).is_some()
+            })
+            .map(|(principal, from, hit, gate)| self.path(principal, from, hit, gate))
+            .collect();
         for path in paths {
             self.build.path(path);
         }
@@ -192,10 +198,7 @@ impl Cluster<'_> {
             default_bindings: true,
             ..Givers::default()
         };
-        let gives = |rule: &Rule| {
-            let (whole, named) = catalogue.rights_of(rule);
-            if hit.named { whole | named } else { whole }
-        };
+        let gives = |rule: Effective| self.judgement.rights_of(rule).counting(hit.named);
         let everyone =
             std::iter::once(principal).chain(principal.groups().into_iter().map(Principal::Group));
         for &(at, subject) in everyone.flat_map(|who| self.evaluator.bindings_of(who)) {
@@ -205,7 +208,7 @@ impl Cluster<'_> {
                 continue;
             };
             let held = self.judgement.capabilities[role as usize].rights;
-            let relevant = held.whole | if hit.named { held.named } else { 0 };
+            let relevant = held.counting(hit.named);
             let usable = match binding.cluster {
                 true => relevant,
                 false => relevant & !catalogue.cluster_rights,
@@ -227,11 +230,11 @@ impl Cluster<'_> {
                 .aggregated
                 .extend(self.aggregated_from(role, |rule| gives(rule) & wanted != 0));
             for &effective in self.evaluator.rules(role) {
-                let rule = self.evaluator.rule(effective);
-                let rights = gives(rule);
+                let rights = gives(effective);
                 let before = missing.len();
                 missing.retain(|any| any & rights == 0);
                 if missing.len() < before {
+                    let rule = self.evaluator.rule(effective);
                     let names: Vec<&str> = catalogue.names(rights & wanted).collect();
                     givers.evidence.push(
                         Evidence::new(
