@@ -215,7 +215,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
 
 /// The order of a baseline file.
 pub(super) fn sort(records: &mut [Record]) {
-    records.sort_by(|a, b| order(a).cmp(&order(b)));
+    records.sort_by_key(order);
 }
 
 fn order(record: &Record) -> impl Ord + use<> {

@@ -144,7 +144,7 @@ impl Store {
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         documents.sort();
-        sources.sort_by(|a, b| (a.system, a.tenant).cmp(&(b.system, b.tenant)));
+        sources.sort_by_key(|source| (source.system, source.tenant));
         let manifest = Manifest {
             schema: SCHEMA.to_owned(),
             taken: self.taken,

@@ -61,7 +61,7 @@ fn list(resource: &str, items: &[Value], next: Option<&str>) -> ResponseTemplate
     }))
 }
 
-fn query<'r>(request: &'r Request, name: &str) -> Option<String> {
+fn query(request: &Request, name: &str) -> Option<String> {
     request
         .url
         .query_pairs()
