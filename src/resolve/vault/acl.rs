@@ -159,6 +159,27 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// A pattern with `+` segments.
+#[derive(Clone, Copy, Debug)]
+struct Segments<'a> {
+    pattern: &'a str,
+    /// What stands before the first `+` or the `*` at the end: no path that starts
+    /// otherwise fits.
+    head: &'a str,
+    slot: u32,
+}
+
+impl<'a> Segments<'a> {
+    fn new(pattern: &'a str, slot: u32) -> Self {
+        let body = pattern.strip_suffix('*').unwrap_or(pattern);
+        Segments {
+            pattern,
+            head: body.split('+').next().unwrap_or_default(),
+            slot,
+        }
+    }
+}
+
 /// What a set of policies allows.
 #[derive(Clone, Debug)]
 pub struct Acl<'a> {
@@ -169,7 +190,7 @@ pub struct Acl<'a> {
     prefixes: FxHashMap<&'a [u8], u32>,
     /// Lengths of prefixes, longest first.
     lengths: Vec<usize>,
-    segments: Vec<(&'a str, u32)>,
+    segments: Vec<Segments<'a>>,
     segment_index: FxHashMap<&'a str, u32>,
 }
 
@@ -219,7 +240,7 @@ impl<'a> Acl<'a> {
             Shape::Segments => {
                 let at = *self.segment_index.entry(&rule.path).or_insert(fresh);
                 if at == fresh {
-                    self.segments.push((&rule.path, at));
+                    self.segments.push(Segments::new(&rule.path, at));
                 }
                 at
             }
@@ -260,22 +281,23 @@ impl<'a> Acl<'a> {
     /// The capabilities that decide about `operation` at `path`: [`Caps::DENY`] or
     /// nothing if it is refused. Root has all.
     pub fn caps(&self, path: &str, operation: Operation) -> Caps {
-        if self.root {
-            return Caps::WRITES
-                | Caps::SUDO
-                | Caps::READ
-                | Caps::LIST
-                | Caps::SCAN
-                | Caps::SUBSCRIBE;
-        }
-        self.find(path, operation)
-            .map_or(Caps::NONE, |slot| self.slots[slot].caps)
+        self.decision(path, operation).0
     }
 
     /// The rules that decide about `operation` at `path`, with their policies.
     pub fn rules_at(&self, path: &str, operation: Operation) -> &[(usize, &'a Rule)] {
-        self.find(path, operation)
-            .map_or(&[], |slot| self.slots[slot].parts.as_slice())
+        self.decision(path, operation).1
+    }
+
+    /// Both [`Acl::caps`] and [`Acl::rules_at`], looked up once.
+    pub fn decision(&self, path: &str, operation: Operation) -> (Caps, &[(usize, &'a Rule)]) {
+        let slot = self.find(path, operation).map(|at| &self.slots[at]);
+        let caps = if self.root {
+            Caps::WRITES | Caps::SUDO | Caps::READ | Caps::LIST | Caps::SCAN | Caps::SUBSCRIBE
+        } else {
+            slot.map_or(Caps::NONE, |slot| slot.caps)
+        };
+        (caps, slot.map_or(&[], |slot| slot.parts.as_slice()))
     }
 
     /// The approval `operation` at `path` must wait for.
@@ -386,7 +408,15 @@ impl<'a> Acl<'a> {
             let text = &bytes[..length];
             ((length, false, usize::MAX, length, text), at)
         });
-        for &(pattern, at) in &self.segments {
+        for &Segments {
+            pattern,
+            head,
+            slot: at,
+        } in &self.segments
+        {
+            if !path.starts_with(head) {
+                continue;
+            }
             let Some(plus) = segment_match(pattern, path) else {
                 continue;
             };

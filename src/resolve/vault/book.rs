@@ -45,6 +45,8 @@ struct Origin {
 pub(super) struct Book {
     pub(super) prepared: Vec<Prepared>,
     origins: Vec<Origin>,
+    /// Where the first rule of each policy stands.
+    first_rules: Vec<Option<Location>>,
     index: FxHashMap<Sym, usize>,
     /// Policies no server would accept: name, what is wrong, where.
     pub(super) unparsed: BTreeMap<Sym, (String, Location)>,
@@ -80,6 +82,7 @@ impl Book {
         let mut book = Book {
             prepared: Vec::with_capacity(parsed.len() + 1),
             origins: Vec::with_capacity(parsed.len() + 1),
+            first_rules: Vec::with_capacity(parsed.len() + 1),
             index: FxHashMap::default(),
             unparsed: BTreeMap::new(),
             listed: space
@@ -113,9 +116,13 @@ impl Book {
 
     fn add(&mut self, name: Sym, origin: Origin, prepared: Prepared) {
         // Of two files with one name the first in path order counts for holders.
-        self.index.entry(name).or_insert(self.prepared.len());
+        let at = self.prepared.len();
+        self.index.entry(name).or_insert(at);
         self.prepared.push(prepared);
         self.origins.push(origin);
+        let first = self.prepared[at].policy.rules.first();
+        let place = first.and_then(|rule| self.locate(at, rule.span.clone()));
+        self.first_rules.push(place);
     }
 
     /// The policy of this name.
@@ -132,6 +139,11 @@ impl Book {
                 .listed
                 .as_ref()
                 .is_some_and(|listed| !listed.contains(&name))
+    }
+
+    /// Where the first rule of policy `at` stands.
+    pub(super) fn first_rule(&self, at: usize) -> Option<Location> {
+        self.first_rules[at]
     }
 
     /// Where `span` of policy `at` stands.

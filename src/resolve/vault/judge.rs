@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     tiers: Vec<Tier>,
     /// Whether some rule has a control group, a wrapping floor or a deny.
     guards: bool,
+    /// Rules about `sys/policies/acl/<name>`, with the older path of the same policy.
+    legacy: Vec<(usize, String)>,
 }
 
 impl Prepared {
@@ -44,9 +46,21 @@ impl Prepared {
                     || rule.min_wrapping.is_positive()
                     || rule.caps.any(Caps::DENY)
             }),
+            legacy: policy
+                .rules
+                .iter()
+                .enumerate()
+                .filter_map(|(at, rule)| Some((at, legacy_path(&rule.path)?)))
+                .collect(),
             policy,
         }
     }
+}
+
+/// `sys/policy/<name>` writes the same policy as `sys/policies/acl/<name>`.
+fn legacy_path(path: &str) -> Option<String> {
+    let (before, name) = path.split_once("sys/policies/acl/")?;
+    (!name.is_empty() && !name.contains('+')).then(|| format!("{before}sys/policy/{name}"))
 }
 
 /// What a rule is worth by its path and capabilities alone.
@@ -235,13 +249,14 @@ const OPERATIONS: [Operation; 6] = [
 ];
 
 fn try_probe(acl: &Acl<'_>, probe: &Probe, witness: &str) -> Option<Hit> {
-    let operation = OPERATIONS.into_iter().find(|operation| {
-        probe.caps.has(operation.needs()) && {
-            let caps = acl.caps(witness, *operation);
-            caps.has(operation.needs()) && (!probe.sudo || caps.has(Caps::SUDO))
+    let (operation, rules) = OPERATIONS.into_iter().find_map(|operation| {
+        if !probe.caps.has(operation.needs()) {
+            return None;
         }
+        let (caps, rules) = acl.decision(witness, operation);
+        let works = caps.has(operation.needs()) && (!probe.sudo || caps.has(Caps::SUDO));
+        works.then_some((operation, rules))
     })?;
-    let rules = acl.rules_at(witness, operation);
     let giving = || {
         rules
             .iter()
@@ -299,11 +314,11 @@ fn share(acl: &Acl<'_>, at: usize, one: &Prepared) -> Share {
         }
         // Lists are asked about like any other request here: the witness has no
         // trailing slash.
-        let deciding = acl.rules_at(witness, Operation::Read);
+        let (caps, deciding) = acl.decision(witness, Operation::Read);
         let mine = deciding
             .iter()
             .any(|(policy, decides)| *policy == at && std::ptr::eq(*decides, rule));
-        if !mine || acl.caps(witness, Operation::Read).any(Caps::DENY) {
+        if !mine || caps.any(Caps::DENY) {
             continue;
         }
         share.tier = share.tier.max(*tier);
@@ -350,11 +365,10 @@ fn broken_guards(acl: &Acl<'_>, set: &[&Prepared], shares: &mut [Share]) {
             if !covers(guard, witness) {
                 continue;
             }
-            let decides = acl.rules_at(witness, Operation::Read);
+            let (caps, decides) = acl.decision(witness, Operation::Read);
             let mine = decides
                 .iter()
                 .any(|(policy, one)| *policy == at && std::ptr::eq(*one, rule));
-            let caps = acl.caps(witness, Operation::Read);
             if !mine || caps.any(Caps::DENY) {
                 continue;
             }
@@ -410,22 +424,13 @@ fn covers(rule: &Rule, path: &str) -> bool {
     }
 }
 
-/// `sys/policy/<name>` writes the same policy as `sys/policies/acl/<name>`.
+/// Finds policies guarded under their path and writable under the older one.
 fn legacy_paths(acl: &Acl<'_>, set: &[&Prepared], shares: &mut [Share]) {
-    for (at, one) in set.iter().enumerate() {
-        for rule in &one.policy.rules {
-            let Some((before, name)) = rule.path.split_once("sys/policies/acl/") else {
-                continue;
-            };
-            if name.is_empty()
-                || name.contains('+')
-                || acl.caps(&rule.path, Operation::Update).any(Caps::UPDATE)
-            {
-                continue;
-            }
-            let legacy = format!("{before}sys/policy/{name}");
-            if acl.caps(&legacy, Operation::Update).has(Caps::UPDATE) {
-                shares[at].legacy_path_open.push(format!("update {legacy}"));
+    let may_update = |path: &str| acl.caps(path, Operation::Update).has(Caps::UPDATE);
+    for (share, one) in shares.iter_mut().zip(set) {
+        for (rule, legacy) in &one.legacy {
+            if !may_update(&one.policy.rules[*rule].path) && may_update(legacy) {
+                share.legacy_path_open.push(format!("update {legacy}"));
             }
         }
     }

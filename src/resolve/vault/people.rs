@@ -6,8 +6,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::book::Book;
 use super::judge::{Court, Hit, Judged, Prepared};
 use crate::model::{
-    Activation, Builder, CredentialRef, Entitlement, Gate, IdentityRef, Location, Moment, Path,
-    PermissionSetRef, Step, Sym, System, Verdict,
+    Activation, Builder, CredentialRef, Entitlement, Gate, IdentityRef, Inventory, Location,
+    Moment, Path, PermissionSetRef, Step, Sym, System, Verdict,
 };
 
 /// One attachment of a policy.
@@ -101,22 +101,54 @@ pub(super) fn settle(
         book,
         court,
         sets: FxHashMap::default(),
-        granted: FxHashSet::default(),
-        walked: FxHashMap::default(),
     };
+    // First what is said and in which order, then the saying, in parallel.
+    let mut granted: FxHashSet<(IdentityRef, Sym, &'static str, Option<Sym>)> =
+        FxHashSet::default();
+    let mut grants: Vec<(IdentityRef, &Grant, &[usize], &Judged)> = Vec::new();
+    // The best hit of each walker and technique.
+    let mut walked: FxHashMap<(IdentityRef, usize), (&Hit, &[usize])> = FxHashMap::default();
     for (principal, set) in principals.iter().zip(&sets) {
-        let judged = &judged[number[set.as_slice()]];
-        desk.emit(build, principal, set, judged);
-        each(
-            build,
-            &Outcome {
-                who: principal.who,
-                judged,
-                set,
-            },
-        );
+        let set = set.as_slice();
+        let judged = &judged[number[set]];
+        let who = principal.who;
+        if let Some(at) = principal.credential
+            && let Some(credential) = build.facts_mut().credentials.get_mut(at.0 as usize)
+        {
+            credential.tier = judged.tier;
+        }
+        build.raise(who, judged.tier);
+        for grant in &principal.grants {
+            if granted.insert((who, grant.policy, grant.mechanism, grant.via)) {
+                desk.permit(build, grant.policy);
+                grants.push((who, grant, set, judged));
+            }
+        }
+        for hit in &judged.hits {
+            let best = walked.entry((who, hit.technique)).or_insert((hit, set));
+            if best.0.verdict < hit.verdict {
+                *best = (hit, set);
+            }
+        }
+        each(build, &Outcome { who, judged, set });
     }
-    desk.finish(build);
+    let entitlements: Vec<Entitlement> = grants
+        .par_iter()
+        .map(|&(who, grant, set, judged)| desk.entitlement(who, grant, set, judged))
+        .collect();
+    for entitlement in entitlements {
+        build.entitlement(entitlement);
+    }
+    let mut walked: Vec<_> = walked.into_iter().collect();
+    walked.sort_unstable_by_key(|(key, _)| *key);
+    let facts = build.facts();
+    let paths: Vec<Path> = walked
+        .par_iter()
+        .map(|&((who, _), (hit, set))| desk.path(facts, who, hit, set))
+        .collect();
+    for path in paths {
+        build.path(path);
+    }
 }
 
 struct Desk<'a> {
@@ -124,44 +156,22 @@ struct Desk<'a> {
     scope: Sym,
     book: &'a Book,
     court: &'a Court<'a>,
+    /// What the policies allow, by their place in the book.
     sets: FxHashMap<usize, PermissionSetRef>,
-    granted: FxHashSet<(IdentityRef, Sym, &'static str, Option<Sym>)>,
-    /// The best path of each walker and technique so far.
-    walked: FxHashMap<(IdentityRef, usize), Path>,
 }
 
 impl Desk<'_> {
-    fn emit(&mut self, build: &mut Builder, principal: &Principal, set: &[usize], judged: &Judged) {
-        if let Some(at) = principal.credential
-            && let Some(credential) = build.facts_mut().credentials.get_mut(at.0 as usize)
-        {
-            credential.tier = judged.tier;
-        }
-        build.raise(principal.who, judged.tier);
-        for grant in &principal.grants {
-            let key = (principal.who, grant.policy, grant.mechanism, grant.via);
-            if !self.granted.insert(key) {
-                continue;
-            }
-            let entitlement = self.entitlement(build, principal.who, grant, set, judged);
-            build.entitlement(entitlement);
-        }
-        for hit in &judged.hits {
-            let key = (principal.who, hit.technique);
-            let better = self
-                .walked
-                .get(&key)
-                .is_none_or(|old| old.verdict < hit.verdict);
-            if better {
-                let path = self.path(build, principal.who, hit, set);
-                self.walked.insert(key, path);
-            }
+    /// Stores what a policy allows.
+    fn permit(&mut self, build: &mut Builder, policy: Sym) {
+        if let Some(at) = self.book.find(policy) {
+            self.sets
+                .entry(at)
+                .or_insert_with(|| build.permission_set(self.book.permissions(at)));
         }
     }
 
     fn entitlement(
-        &mut self,
-        build: &mut Builder,
+        &self,
         who: IdentityRef,
         grant: &Grant,
         set: &[usize],
@@ -193,17 +203,8 @@ impl Desk<'_> {
             }
             return fact;
         };
-        let permissions = *self
-            .sets
-            .entry(at)
-            .or_insert_with(|| build.permission_set(self.book.permissions(at)));
-        fact.permissions = Some(permissions);
-        fact.location = self.book.prepared[at]
-            .policy
-            .rules
-            .first()
-            .and_then(|rule| self.book.locate(at, rule.span.clone()))
-            .or(fact.location);
+        fact.permissions = self.sets.get(&at).copied();
+        fact.location = self.book.first_rule(at).or(fact.location);
         let Some(share) = set
             .iter()
             .position(|&one| one == at)
@@ -236,9 +237,9 @@ impl Desk<'_> {
         fact
     }
 
-    fn path(&self, build: &Builder, who: IdentityRef, hit: &Hit, set: &[usize]) -> Path {
+    fn path(&self, facts: &Inventory, who: IdentityRef, hit: &Hit, set: &[usize]) -> Path {
         let technique = &self.court.catalogue.techniques[hit.technique];
-        let from = build.facts().identity(who).id;
+        let from = facts.identity(who).id;
         let gate = if hit.approval {
             Gate::Unproved
         } else {
@@ -301,13 +302,5 @@ impl Desk<'_> {
         policies.dedup();
         path.attrs.set("policies", policies);
         path
-    }
-
-    fn finish(self, build: &mut Builder) {
-        let mut walked: Vec<((IdentityRef, usize), Path)> = self.walked.into_iter().collect();
-        walked.sort_by_key(|(key, _)| *key);
-        for (_, path) in walked {
-            build.path(path);
-        }
     }
 }
