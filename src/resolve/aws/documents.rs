@@ -1,5 +1,7 @@
 //! Distinct policy documents, each parsed once.
 
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -38,47 +40,59 @@ pub struct DocId(pub u32);
 
 /// All distinct documents. Two that are written alike are one.
 #[derive(Debug, Default)]
-pub struct Documents {
-    parsed: Vec<Parsed>,
-    by_text: FxHashMap<Box<str>, DocId>,
+pub struct Documents<'a> {
+    parsed: Vec<Parsed<'a>>,
+    by_text: FxHashMap<&'a str, DocId>,
+    /// The same by address, so that asking again for a source reads no text.
+    by_place: FxHashMap<(usize, usize), DocId>,
 }
 
 /// A document, or why it is none.
 #[derive(Debug)]
-pub struct Parsed {
+pub struct Parsed<'a> {
     /// The document, compiled.
     pub policy: Result<Policy, String>,
     /// Its own text, for excerpts.
-    pub text: Box<str>,
+    pub text: Cow<'a, str>,
 }
 
-impl Documents {
+/// Where a text lies in memory. The files live as long as the [`Documents`], so no
+/// other text comes to lie there.
+fn place(raw: &str) -> (usize, usize) {
+    (raw.as_ptr() as usize, raw.len())
+}
+
+impl<'a> Documents<'a> {
     /// Parses all documents that are not known yet.
-    pub fn parse(&mut self, _files: &[File<'_>], sources: &[Source<'_>]) {
-        let mut new: Vec<&str> = Vec::new();
+    pub fn parse(&mut self, sources: &[Source<'a>]) {
+        let mut new: Vec<&'a str> = Vec::new();
         for source in sources {
-            if !self.by_text.contains_key(source.raw) {
-                let id = DocId(u32::try_from(self.by_text.len()).unwrap_or(u32::MAX));
-                self.by_text.insert(source.raw.into(), id);
+            let Entry::Vacant(vacant) = self.by_place.entry(place(source.raw)) else {
+                continue;
+            };
+            let next = DocId(u32::try_from(self.by_text.len()).unwrap_or(u32::MAX));
+            let id = *self.by_text.entry(source.raw).or_insert_with(|| {
                 new.push(source.raw);
-            }
+                next
+            });
+            vacant.insert(id);
         }
-        let parsed: Vec<Parsed> = new.par_iter().map(|raw| parse(raw)).collect();
-        self.parsed.extend(parsed);
+        self.parsed.par_extend(new.into_par_iter().map(parse));
     }
 
     /// The number of the document that stands at `source`.
     pub fn id(&self, source: Source<'_>) -> Option<DocId> {
-        self.by_text.get(source.raw).copied()
+        let known = self.by_place.get(&place(source.raw));
+        known.or_else(|| self.by_text.get(source.raw)).copied()
     }
 
     /// The document with this number.
-    pub fn get(&self, id: DocId) -> &Parsed {
+    pub fn get(&self, id: DocId) -> &Parsed<'a> {
         &self.parsed[id.0 as usize]
     }
 
     /// All documents.
-    pub fn iter(&self) -> impl Iterator<Item = (DocId, &Parsed)> {
+    pub fn iter(&self) -> impl Iterator<Item = (DocId, &Parsed<'a>)> {
         self.parsed
             .iter()
             .enumerate()
@@ -91,15 +105,15 @@ impl Documents {
     }
 }
 
-fn parse(raw: &str) -> Parsed {
+fn parse(raw: &str) -> Parsed<'_> {
     match DocumentText::new(raw) {
         Ok(text) => Parsed {
             policy: Policy::parse(&text.text).map_err(|error| error.to_string()),
-            text: text.text.into(),
+            text: text.text,
         },
         Err(message) => Parsed {
             policy: Err(message),
-            text: "".into(),
+            text: Cow::Borrowed(""),
         },
     }
 }

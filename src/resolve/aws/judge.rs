@@ -40,7 +40,7 @@ pub struct Judge<'w> {
     /// The subjects.
     pub subjects: &'w Subjects<'w>,
     /// Known actions.
-    pub actions: Actions,
+    pub actions: &'w Actions,
     /// What each document's allow statements name of the known actions.
     masks: Vec<ActionMask>,
     /// The union of these over each subject's documents.
@@ -50,7 +50,7 @@ pub struct Judge<'w> {
 
 impl<'w> Judge<'w> {
     /// Matches every document against the known actions.
-    pub fn new(world: &'w World<'w>, subjects: &'w Subjects<'w>, actions: Actions) -> Self {
+    pub fn new(world: &'w World<'w>, subjects: &'w Subjects<'w>, actions: &'w Actions) -> Self {
         let mut memo = Memo::default();
         let masks: Vec<ActionMask> = world
             .documents

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::documents::{Documents, Source};
+use super::documents::Source;
 use super::read::{self, File, Unusable, organization as answers};
 use crate::model::Sym;
 
@@ -57,12 +57,7 @@ pub enum GuardrailKind {
 
 impl<'a> Organization<'a> {
     /// Takes in one document.
-    pub fn read(
-        &mut self,
-        at: usize,
-        file: &'a File<'a>,
-        _documents: &mut Documents,
-    ) -> Option<Unusable> {
+    pub fn read(&mut self, at: usize, file: &'a File<'a>) -> Option<Unusable> {
         match file.kind {
             "organization" => {
                 let (pages, bad) = read::small::<answers::Described>(file);

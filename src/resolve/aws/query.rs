@@ -132,7 +132,8 @@ fn with_judge<T>(
     let (files, gaps) = world::files(documents);
     let world = World::read(&files, gaps);
     let subjects = Subjects::of(&world, context.now);
-    let judge = Judge::new(&world, &subjects, Actions::default());
+    let actions = Actions::default();
+    let judge = Judge::new(&world, &subjects, &actions);
     ask(&judge)
 }
 

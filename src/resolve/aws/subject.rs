@@ -1,5 +1,7 @@
 //! Who is judged: everybody with permissions, with all policies that bear on them.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::documents::{DocId, Source};
@@ -78,8 +80,8 @@ pub struct Subject<'w> {
     pub complete: bool,
     /// Who it is, for the evaluator.
     pub principal: Principal,
-    /// What is known of its requests.
-    pub context: Context,
+    /// What is known of its requests; shared where nothing is its own.
+    pub context: Arc<Context>,
 }
 
 /// Guardrails of an account, for the evaluator.
@@ -128,7 +130,7 @@ impl<'w> Subjects<'w> {
                 .filter(|holder| holder.kind == HolderKind::Group)
                 .map(|group| (group.name, group))
                 .collect();
-            let context = context(world, *id, now);
+            let context = Arc::new(context(world, *id, now));
             for holder in &account.holders {
                 let Some(subject) = of_holder(world, *id, account, holder, &groups, &context)
                 else {
@@ -255,7 +257,7 @@ fn of_holder<'w>(
     account: &'w Account<'w>,
     holder: &'w Holder<'w>,
     groups: &FxHashMap<Sym, &'w Holder<'w>>,
-    context: &Context,
+    context: &Arc<Context>,
 ) -> Option<Subject<'w>> {
     let held_by = |grants: &'w [Grant<'w>], via: Option<Sym>| {
         grants.iter().map(move |grant| Held {
@@ -289,8 +291,9 @@ fn of_holder<'w>(
         }
         _ => holder.arn.as_str(),
     };
-    let mut context = context.clone();
+    let mut context = Arc::clone(context);
     if holder.kind == HolderKind::User {
+        let context = Arc::make_mut(&mut context);
         for tag in &holder.tags {
             context.set(&format!("aws:PrincipalTag/{}", &*tag.key), [&*tag.value]);
         }
@@ -427,7 +430,7 @@ fn of_set<'w>(
             boundary_policy: None,
             complete: true,
             principal: parse_principal(principal, id)?,
-            context: context(world, id, now),
+            context: Arc::new(context(world, id, now)),
         },
     ))
 }

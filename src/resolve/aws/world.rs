@@ -140,7 +140,7 @@ pub struct World<'a> {
     /// Accounts by number.
     pub accounts: BTreeMap<Sym, Account<'a>>,
     /// Distinct policy documents.
-    pub documents: Documents,
+    pub documents: Documents<'a>,
     /// The organisation.
     pub organization: Organization<'a>,
     /// Identity Center.
@@ -327,9 +327,7 @@ impl<'a> World<'a> {
                 }
                 bad
             }
-            kind if kind.starts_with("organization") => {
-                self.organization.read(at, file, &mut self.documents)
-            }
+            kind if kind.starts_with("organization") => self.organization.read(at, file),
             kind if kind.starts_with("sso-") || kind.starts_with("identitystore-") => {
                 self.identity_center.read(at, file, account)
             }
@@ -499,7 +497,7 @@ impl<'a> World<'a> {
         }
         sources.extend(self.organization.sources());
         sources.extend(self.bare.iter().map(|(_, source)| *source));
-        self.documents.parse(self.files, &sources);
+        self.documents.parse(&sources);
     }
 }
 

@@ -8,6 +8,8 @@ mod paths;
 mod tenants;
 mod trusts;
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -79,11 +81,16 @@ struct Probes {
     parameter: ActionId,
 }
 
-/// Everything, from what was read.
-///
-/// # Errors
-/// If the built-in catalogues cannot be used.
-pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Inventory, String> {
+/// The built-in catalogues, compiled.
+struct Catalogues {
+    actions: Actions,
+    tiers: Tiers,
+    techniques: Vec<catalogue::Technique>,
+    probes: Probes,
+}
+
+/// They are part of the build and compiled once per process.
+static CATALOGUES: LazyLock<Result<Catalogues, String>> = LazyLock::new(|| {
     let mut actions = Actions::default();
     let tiers = Tiers::load(&mut actions)?;
     let techniques = catalogue::load(&mut actions)?;
@@ -93,6 +100,25 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         secret: actions.know("secretsmanager:GetSecretValue")?,
         parameter: actions.know("ssm:GetParameter")?,
     };
+    Ok(Catalogues {
+        actions,
+        tiers,
+        techniques,
+        probes,
+    })
+});
+
+/// Everything, from what was read.
+///
+/// # Errors
+/// If the built-in catalogues cannot be used.
+pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Inventory, String> {
+    let Catalogues {
+        actions,
+        tiers,
+        techniques,
+        probes,
+    } = CATALOGUES.as_ref().map_err(String::clone)?;
     let subjects = Subjects::of(world, context.now);
     let judge = Judge::new(world, &subjects, actions);
     let worth: Vec<Worth> = (0..subjects.list.len())
@@ -107,7 +133,7 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
             tiers.worth(&judge, subject, wearing)
         })
         .collect();
-    let ways = escalation::search(&judge, &tiers, &techniques, &worth, probes.assume)?;
+    let ways = escalation::search(&judge, tiers, techniques, &worth, probes.assume)?;
     let mut escalates: FxHashMap<SubjectId, Verdict> = FxHashMap::default();
     let mut carries = FxHashSet::default();
     for way in &ways {
@@ -121,7 +147,7 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         .documents
         .iter()
         .map(|(_, parsed)| match &parsed.policy {
-            Ok(policy) => text(&tiers, policy),
+            Ok(policy) => text(tiers, policy),
             Err(_) => Text::default(),
         })
         .collect();
@@ -129,15 +155,15 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         world,
         judge: &judge,
         subjects: &subjects,
-        tiers: &tiers,
-        techniques: &techniques,
+        tiers,
+        techniques,
         worth,
         ways,
         escalates,
         carries,
         texts,
         sets: vec![None; world.documents.len()],
-        probes,
+        probes: *probes,
         context,
         build: Builder::new(),
         identities: FxHashMap::default(),

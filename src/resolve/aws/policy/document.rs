@@ -4,6 +4,7 @@
 //! not store is kept as far as it can be judged and reported as a [`Problem`]: a
 //! policy file under review may be wrong, and a statement must never vanish.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::condition::Condition;
 use super::element::{Actions, Principals, Resources};
+use super::plain::{self, Given};
 use crate::model::Effect;
 
 /// Documents longer than this many bytes are refused. AWS stores at most 40 KiB.
@@ -87,11 +89,6 @@ impl Document {
             let message = format!("{} bytes long, at most {MAX_LENGTH} are read", text.len());
             return Err(DocumentError::Shape(message));
         }
-        let raw: &RawValue = serde_json::from_str(text)?;
-        if !raw.get().starts_with('{') {
-            let message = "expected a JSON object with a `Statement`".to_owned();
-            return Err(DocumentError::Shape(message));
-        }
         let mut reader = Reader {
             text,
             variables: false,
@@ -99,21 +96,15 @@ impl Document {
             range: 0..text.len(),
             problems: Vec::new(),
         };
-        let members = reader.members(raw, &["Version", "Id", "Statement"]);
-        if let Some(version) = members[0] {
-            match reader.string(version).as_deref() {
-                Some("2012-10-17") => reader.variables = true,
-                Some("2008-10-17") => {}
-                _ => reader.problem(version, "`Version` is neither 2012-10-17 nor 2008-10-17"),
+        let (id, list) = match plain::document(text) {
+            Some(document) => {
+                reader.variables = document.variables;
+                (document.id, document.statements)
             }
-        }
-        let id = members[1].and_then(|id| reader.string(id)).map(Into::into);
-        let Some(list) = members[2] else {
-            let message = "there is no `Statement`".to_owned();
-            return Err(DocumentError::Shape(message));
+            None => reader.document()?,
         };
-        let mut statements = Vec::new();
-        for (index, raw) in reader.list(list).into_iter().enumerate() {
+        let mut statements = Vec::with_capacity(list.len());
+        for (index, raw) in list.into_iter().enumerate() {
             reader.statement = Some(index);
             reader.range = reader.range_of(raw);
             match reader.statement(raw) {
@@ -130,7 +121,7 @@ impl Document {
             }
         }
         Ok(Document {
-            id,
+            id: id.map(Into::into),
             statements: statements.into(),
             problems: reader.problems,
         })
@@ -143,7 +134,7 @@ impl Document {
 }
 
 /// A JSON object's members, duplicates included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -158,8 +149,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                while let Some((name, value)) = map.next_entry::<plain::Word<'de>, _>()? {
+                    members.push((name.0, value));
                 }
                 Ok(Members(members))
             }
@@ -180,6 +171,29 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// `Id` and statements of a document of any spelling, noting what is wrong.
+    fn document(&mut self) -> Result<(Option<Cow<'a, str>>, Vec<&'a RawValue>), DocumentError> {
+        let raw: &RawValue = serde_json::from_str(self.text)?;
+        if !raw.get().starts_with('{') {
+            let message = "expected a JSON object with a `Statement`".to_owned();
+            return Err(DocumentError::Shape(message));
+        }
+        let members = self.members(raw, &["Version", "Id", "Statement"]);
+        if let Some(version) = members[0] {
+            match self.string(version).as_deref() {
+                Some("2012-10-17") => self.variables = true,
+                Some("2008-10-17") => {}
+                _ => self.problem(version, "`Version` is neither 2012-10-17 nor 2008-10-17"),
+            }
+        }
+        let id = members[1].and_then(|id| self.string(id));
+        let Some(list) = members[2] else {
+            let message = "there is no `Statement`".to_owned();
+            return Err(DocumentError::Shape(message));
+        };
+        Ok((id, self.list(list)))
+    }
+
     fn range_of(&self, raw: &RawValue) -> Range<usize> {
         // A raw value is a slice of the text it was parsed from.
         let start = raw.get().as_ptr() as usize - self.text.as_ptr() as usize;
@@ -196,7 +210,7 @@ impl<'a> Reader<'a> {
     }
 
     /// All members of an object; none, with a problem, if it is something else.
-    pub(super) fn object(&mut self, raw: &'a RawValue) -> Vec<(String, &'a RawValue)> {
+    pub(super) fn object(&mut self, raw: &'a RawValue) -> Vec<(Cow<'a, str>, &'a RawValue)> {
         match serde_json::from_str::<Members<'a>>(raw.get()) {
             Ok(members) => members.0,
             Err(_) => {
@@ -248,19 +262,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
-    pub(super) fn string(&mut self, raw: &'a RawValue) -> Option<String> {
-        let text = serde_json::from_str(raw.get()).ok();
+    pub(super) fn string(&mut self, raw: &'a RawValue) -> Option<Cow<'a, str>> {
+        let text = serde_json::from_str::<plain::Word<'a>>(raw.get()).ok();
         if text.is_none() {
             self.problem(raw, "expected a string");
         }
-        text
+        text.map(|text| text.0)
     }
 
     /// A string, number or truth value as text: condition values may be any of them.
-    pub(super) fn scalar(&mut self, raw: &'a RawValue) -> Option<String> {
+    pub(super) fn scalar(&mut self, raw: &'a RawValue) -> Option<Cow<'a, str>> {
         match raw.get().as_bytes().first() {
             Some(b'"') => self.string(raw),
-            Some(b't' | b'f' | b'-' | b'0'..=b'9') => Some(raw.get().to_owned()),
+            Some(b't' | b'f' | b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw.get())),
             _ => {
                 self.problem(raw, "expected a string, number or truth value");
                 None
@@ -269,18 +283,15 @@ impl<'a> Reader<'a> {
     }
 
     /// One or many strings.
-    pub(super) fn strings(&mut self, raw: &'a RawValue) -> Vec<String> {
+    pub(super) fn strings(&mut self, raw: &'a RawValue) -> Vec<Cow<'a, str>> {
         let list = self.list(raw);
         list.into_iter()
             .filter_map(|raw| self.string(raw))
             .collect()
     }
 
-    /// A statement, or why it cannot be judged at all.
-    fn statement(&mut self, raw: &'a RawValue) -> Result<Statement, String> {
-        if !raw.get().starts_with('{') {
-            return Err("expected an object".to_owned());
-        }
+    /// The elements of a statement of any spelling.
+    fn elements(&mut self, raw: &'a RawValue) -> plain::Elements<'a> {
         let [
             sid,
             effect,
@@ -305,14 +316,59 @@ impl<'a> Reader<'a> {
                 "Condition",
             ],
         );
-        let effect = match effect.and_then(|effect| self.string(effect)).as_deref() {
+        plain::Elements {
+            sid: sid.map(Given::Raw),
+            effect: effect.map(Given::Raw),
+            action: action.map(Given::Raw),
+            not_action: not_action.map(Given::Raw),
+            resource: resource.map(Given::Raw),
+            not_resource: not_resource.map(Given::Raw),
+            principal,
+            not_principal,
+            condition,
+        }
+    }
+
+    /// One string, read already or not.
+    fn word(&mut self, given: Given<'a>) -> Option<Cow<'a, str>> {
+        match given {
+            Given::Words(words) => words.into_iter().next(),
+            Given::Raw(raw) => self.string(raw),
+        }
+    }
+
+    /// One or many strings, read already or not.
+    fn words(&mut self, given: Given<'a>) -> Vec<Cow<'a, str>> {
+        match given {
+            Given::Words(words) => words,
+            Given::Raw(raw) => self.strings(raw),
+        }
+    }
+
+    /// A statement, or why it cannot be judged at all.
+    fn statement(&mut self, raw: &'a RawValue) -> Result<Statement, String> {
+        if !raw.get().starts_with('{') {
+            return Err("expected an object".to_owned());
+        }
+        let plain::Elements {
+            sid,
+            effect,
+            action,
+            not_action,
+            resource,
+            not_resource,
+            principal,
+            not_principal,
+            condition,
+        } = plain::elements(raw).unwrap_or_else(|| self.elements(raw));
+        let effect = match effect.and_then(|effect| self.word(effect)).as_deref() {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
             _ => return Err("`Effect` is neither `Allow` nor `Deny`".to_owned()),
         };
         let actions = match (action, not_action) {
-            (Some(list), None) => Actions::new(false, &self.strings(list)),
-            (None, Some(list)) => Actions::new(true, &self.strings(list)),
+            (Some(list), None) => Actions::new(false, &self.words(list)),
+            (None, Some(list)) => Actions::new(true, &self.words(list)),
             (None, None) => return Err("there is no `Action` or `NotAction`".to_owned()),
             (Some(_), Some(_)) => {
                 return Err("both `Action` and `NotAction` are given".to_owned());
@@ -321,8 +377,8 @@ impl<'a> Reader<'a> {
         let variables = self.variables;
         let resources = match (resource, not_resource) {
             (None, None) => None,
-            (Some(list), None) => Some(Resources::new(false, &self.strings(list), variables)),
-            (None, Some(list)) => Some(Resources::new(true, &self.strings(list), variables)),
+            (Some(list), None) => Some(Resources::new(false, &self.words(list), variables)),
+            (None, Some(list)) => Some(Resources::new(true, &self.words(list), variables)),
             (Some(_), Some(_)) => {
                 return Err("both `Resource` and `NotResource` are given".to_owned());
             }
@@ -338,7 +394,7 @@ impl<'a> Reader<'a> {
         let conditions = condition.map_or_else(Vec::new, |raw| Condition::read_all(self, raw));
         Ok(Statement {
             sid: sid
-                .and_then(|sid| self.string(sid))
+                .and_then(|sid| self.word(sid))
                 .filter(|sid| !sid.is_empty())
                 .map(Into::into),
             effect,

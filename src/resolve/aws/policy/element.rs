@@ -29,9 +29,10 @@ struct WildAction {
 }
 
 impl Actions {
-    pub(super) fn new(not: bool, source: &[String]) -> Self {
+    pub(super) fn new(not: bool, source: &[impl AsRef<str>]) -> Self {
         let (mut literals, mut wild) = (Vec::new(), Vec::new());
         for text in source {
+            let text = text.as_ref();
             let pattern = Pattern::action(text);
             match pattern.as_literal() {
                 Some(literal) => literals.push(literal.into()),
@@ -52,7 +53,7 @@ impl Actions {
         wild.dedup();
         Actions {
             not,
-            source: source.iter().map(|text| text.as_str().into()).collect(),
+            source: source.iter().map(|text| text.as_ref().into()).collect(),
             literals: literals.into(),
             wild: wild.into(),
         }
@@ -117,11 +118,13 @@ pub struct Resources {
 }
 
 impl Resources {
-    pub(super) fn new(not: bool, source: &[String], variables: bool) -> Self {
-        let compile = |text: &String| Text::new(text, Style::RESOURCE, variables);
+    pub(super) fn new(not: bool, source: &[impl AsRef<str>], variables: bool) -> Self {
+        let texts = source.iter().map(AsRef::as_ref);
         Resources {
             not,
-            patterns: source.iter().map(compile).collect(),
+            patterns: texts
+                .map(|text| Text::new(text, Style::RESOURCE, variables))
+                .collect(),
         }
     }
 

@@ -15,6 +15,7 @@ mod laws;
 mod oidc;
 mod pattern;
 mod permission;
+mod plain;
 mod query;
 mod request;
 mod trust;
