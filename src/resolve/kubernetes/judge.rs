@@ -453,10 +453,11 @@ impl<'o> Judgement<'o> {
                 }
             }
             // Binding or changing a named role is worth what the role is.
-            if technique.reach == Reach::Namespace {
-                if let (Some(&role), true) = (self.cluster_roles.get(&name), hit.cluster) {
-                    tier = tier.max(self.role_tier(role));
-                }
+            if technique.reach == Reach::Namespace
+                && hit.cluster
+                && let Some(&role) = self.cluster_roles.get(&name)
+            {
+                tier = tier.max(self.role_tier(role));
             }
         }
         tier
