@@ -157,3 +157,71 @@ fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Given<'de>>, D::Err
 fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Given<'de>>, D::Error> {
     Words::deserialize(from).map(|words| Some(Given::Words(words.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+    use super::*;
+
+    #[test]
+    fn both_readers_agree() {
+        for elements in [
+            r#""Sid":"a","Effect":"Allow","Action":"s3:*","Resource":["x","${aws:username}"]"#,
+            r#""Effect":"Deny","NotAction":["IAM:Get*","iam:PassRole"],"NotResource":"*""#,
+            r#""Sid":"","Effect":"Allow","Action":[],"Resource":"arn:\u0061ws:*""#,
+            r#""Effect":"Allow","Principal":{"AWS":["1","*"]},"Action":"sts:AssumeRole",
+               "Condition":{"StringLike":{"aws:userid":["a",1,true]}}"#,
+            r#""Effect":"Allow","NotPrincipal":"*","Action":"a:b","Condition":null"#,
+            r#""Effect":"Perhaps","Action":"a:b""#,
+            r#""Effect":"Allow","Action":"a:b","NotAction":"a:c""#,
+        ] {
+            for head in [
+                r#""Version":"2012-10-17","Id":"x""#,
+                r#""Version":"2008-10-17""#,
+            ] {
+                let of = |more: &str| {
+                    let text = format!(r#"{{{head},"Statement":[{{{elements}{more}}}]{more}}}"#);
+                    assert_eq!(document(&text).is_some(), more.is_empty());
+                    let mut read = Document::parse(&text).unwrap();
+                    for statement in &mut read.statements {
+                        statement.range = 0..0;
+                    }
+                    read.problems
+                        .retain(|one| !one.message.contains("unknown element"));
+                    for problem in &mut read.problems {
+                        problem.range = 0..0;
+                    }
+                    format!("{read:?}")
+                };
+                assert_eq!(of(""), of(r#","X":0"#), "{elements}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_spelled_otherwise_is_left_to_the_other_reader() {
+        for text in [
+            r#"{"Version":null,"Statement":[]}"#,
+            r#"{"version":"2012-10-17","Statement":[]}"#,
+            r#"{"Version":"2012","Statement":[]}"#,
+            r#"{"Statement":[],"Statement":[]}"#,
+            r#"{"Statement":{}}"#,
+            r#"{"Version":"2012-10-17"}"#,
+            r#"["2012-10-17","x",[]]"#,
+            r#"{"Statement":[]} x"#,
+        ] {
+            assert!(document(text).is_none(), "{text}");
+        }
+        for text in [
+            r#"{"Effect":null}"#,
+            r#"{"Effect":["Allow"]}"#,
+            r#"{"Action":["a",1]}"#,
+            r#"{"Action":{"a":"b"}}"#,
+            r#"{"action":"a:b"}"#,
+            r#"{"Action":"a:b","Action":"a:c"}"#,
+        ] {
+            let raw: &RawValue = serde_json::from_str(text).unwrap();
+            assert!(elements(raw).is_none(), "{text}");
+        }
+    }
+}
