@@ -429,7 +429,10 @@ fn severity(text: &str) -> Result<Severity, String> {
 fn system(text: &str) -> Result<System, String> {
     match text {
         "k8s" => Ok(System::Kubernetes),
-        _ => text.parse(),
+        _ => match text.parse()? {
+            System::Jit => Err("`jit` is read from a ledger; it is no system to connect to".into()),
+            system => Ok(system),
+        },
     }
 }
 

@@ -28,10 +28,12 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit> {
             System::Aws => aws::simulate::simulate(line),
             System::Kubernetes => kubernetes::simulate(&objects, line),
             System::Vault => vault::simulate(line),
-            System::Github => json!({
+            system @ (System::Github | System::Jit) => json!({
                 "id": null,
                 "answer": "error",
-                "message": "there is no simulator for github; systems: aws, kubernetes, vault",
+                "message": format!(
+                    "there is no simulator for {system}; systems: aws, kubernetes, vault"
+                ),
             }),
         }
     };

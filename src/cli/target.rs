@@ -42,7 +42,8 @@ impl FromStr for Target {
         };
         let system = match head {
             "k8s" => Some(System::Kubernetes),
-            other => other.parse::<System>().ok(),
+            // Grants come from the ledger that is configured, not from a live source.
+            other => other.parse().ok().filter(|system| *system != System::Jit),
         };
         match (system, rest) {
             (Some(System::Github), None | Some("")) => Err(TargetError::Organisation),

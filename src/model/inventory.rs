@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attrs, Coverage, Credential, CredentialRef, Entitlement, EntitlementId, EntitlementRef,
-    FactKey, FactKind, Identity, IdentityRef, Location, Path, PermissionSet, PermissionSetRef, Sym,
-    System, Tier, Trust, TrustRef,
+    FactKey, FactKind, Grant, GrantRef, Identity, IdentityRef, Location, Path, PermissionSet,
+    PermissionSetRef, Sym, System, Tier, Trust, TrustRef,
 };
 
 /// An account, organisation, cluster or vault, with its own settings.
@@ -46,6 +46,9 @@ pub struct Inventory {
     pub permission_sets: Vec<PermissionSet>,
     /// What was and was not seen.
     pub coverage: Vec<Coverage>,
+    /// Grants of just-in-time systems, from a ledger.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
 }
 
 impl Inventory {
@@ -57,6 +60,11 @@ impl Inventory {
     /// The entitlement at `at`.
     pub fn entitlement(&self, at: EntitlementRef) -> &Entitlement {
         &self.entitlements[at.0 as usize]
+    }
+
+    /// The grant at `at`.
+    pub fn grant(&self, at: GrantRef) -> &Grant {
+        &self.grants[at.0 as usize]
     }
 
     /// The permission set at `at`.
@@ -128,6 +136,11 @@ impl Inventory {
         )
     }
 
+    /// The key of a grant.
+    pub fn grant_key(&self, fact: &Grant) -> FactKey {
+        FactKey::of(FactKind::Grant, &[&fact.source, &fact.id])
+    }
+
     /// The key of a tenant.
     pub fn tenant_key(&self, fact: &Tenant) -> FactKey {
         FactKey::of(FactKind::Source, &[fact.system.as_str(), &fact.id])
@@ -144,6 +157,7 @@ impl Inventory {
     pub fn append(&mut self, other: Inventory) {
         let identities = offset(self.identities.len());
         let sets = offset(self.permission_sets.len());
+        let entitlements = offset(self.entitlements.len());
         let moved = |at: IdentityRef| IdentityRef(at.0 + identities);
 
         self.tenants.extend(other.tenants);
@@ -169,6 +183,13 @@ impl Inventory {
         self.paths.extend(other.paths.into_iter().map(|mut fact| {
             fact.from = moved(fact.from);
             fact.to = fact.to.map(moved);
+            fact
+        }));
+        self.grants.extend(other.grants.into_iter().map(|mut fact| {
+            fact.identity = fact.identity.map(moved);
+            for at in &mut fact.entitlements {
+                at.0 += entitlements;
+            }
             fact
         }));
     }
@@ -251,6 +272,13 @@ impl Builder {
     pub fn path(&mut self, path: Path) {
         self.raise(path.from, path.tier);
         self.facts.paths.push(path);
+    }
+
+    /// Adds a grant.
+    pub fn grant(&mut self, grant: Grant) -> GrantRef {
+        let at = GrantRef(offset(self.facts.grants.len()));
+        self.facts.grants.push(grant);
+        at
     }
 
     /// Adds a tenant.

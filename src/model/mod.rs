@@ -12,6 +12,7 @@ mod credential;
 mod entitlement;
 mod finding;
 mod glob;
+mod grant;
 mod identity;
 mod inventory;
 mod key;
@@ -30,6 +31,10 @@ pub use credential::{Credential, CredentialRef};
 pub use entitlement::{Activation, Entitlement, EntitlementId, EntitlementRef, Tier, Verdict};
 pub use finding::{Finding, Severity, Subject, Suppression};
 pub use glob::glob;
+pub use grant::{
+    Actor, Approval, Channel, EndCause, EndResult, EvidenceClass, Grant, GrantEvent, GrantField,
+    GrantKind, GrantRef, LedgerCoverage, Observation, Progress, Quality, Session,
+};
 pub use identity::{Identity, IdentityKind, IdentityRef};
 pub use inventory::{Builder, Inventory, Tenant};
 pub use key::FactKey;
@@ -55,15 +60,19 @@ pub enum System {
     Kubernetes,
     /// HashiCorp Vault or OpenBao.
     Vault,
+    /// A just-in-time access system whose grants a ledger holds. Its tenants are the
+    /// ledger's sources, and the systems that grants let into and nobody scans.
+    Jit,
 }
 
 impl System {
     /// Every system, in report order.
-    pub const ALL: [System; 4] = [
+    pub const ALL: [System; 5] = [
         System::Aws,
         System::Github,
         System::Kubernetes,
         System::Vault,
+        System::Jit,
     ];
 
     /// The name used on the command line, in rule files and in reports.
@@ -73,6 +82,7 @@ impl System {
             System::Github => "github",
             System::Kubernetes => "kubernetes",
             System::Vault => "vault",
+            System::Jit => "jit",
         }
     }
 }
@@ -91,7 +101,7 @@ impl std::str::FromStr for System {
             .into_iter()
             .find(|system| system.as_str() == text)
             .ok_or_else(|| {
-                format!("`{text}` is not a system; expected aws, github, kubernetes or vault")
+                format!("`{text}` is not a system; expected aws, github, kubernetes, vault or jit")
             })
     }
 }

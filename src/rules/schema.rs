@@ -167,7 +167,7 @@ macro_rules! enums {
 }
 
 enums! {
-    SYSTEM "system" ["aws" "github" "kubernetes" "vault"]
+    SYSTEM "system" ["aws" "github" "kubernetes" "vault" "jit"]
     TIER "tier" ["none" "read" "write" "admin"]
     VERDICT "verdict" ["no" "conditional" "yes"]
     ACTIVATION "activation" ["standing" "eligible" "jit" "break-glass" "exception" "unknown"]
@@ -706,7 +706,7 @@ mod tests {
                 same(&$set, &[$(($ty::$value as u8, $ty::$value.as_str())),*]);
             };
         }
-        values!(SYSTEM, System [Aws Github Kubernetes Vault]);
+        values!(SYSTEM, System [Aws Github Kubernetes Vault Jit]);
         values!(TIER, Tier [None Read Write Admin]);
         values!(VERDICT, Verdict [No Conditional Yes]);
         values!(ACTIVATION, Activation [Standing Eligible Jit BreakGlass Exception Unknown]);
