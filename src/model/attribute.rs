@@ -154,8 +154,8 @@ impl Attrs {
     }
 
     /// Sets `name`, replacing an earlier value.
-    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
-        let name = Sym::new(name);
+    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        let name = Sym::of(name);
         let value = value.into();
         match self.0.iter_mut().find(|(key, _)| *key == name) {
             Some((_, old)) => *old = value,
@@ -164,7 +164,7 @@ impl Attrs {
     }
 
     /// Sets `name` if the value was seen.
-    pub fn set_some(&mut self, name: &str, value: Option<impl Into<Value>>) {
+    pub fn set_some(&mut self, name: &'static str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.set(name, value);
         }
@@ -172,7 +172,7 @@ impl Attrs {
 
     /// Builder form of [`Attrs::set`].
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.set(name, value);
         self
     }

@@ -1,6 +1,9 @@
 //! All facts of one scan.
 
-use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -153,8 +156,16 @@ impl Inventory {
             .find(|tenant| tenant.system == system && tenant.id == id)
     }
 
+    fn is_empty(&self) -> bool {
+        *self == Inventory::default()
+    }
+
     /// Takes in the facts of another inventory, renumbering its references.
     pub fn append(&mut self, other: Inventory) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
         let identities = offset(self.identities.len());
         let sets = offset(self.permission_sets.len());
         let entitlements = offset(self.entitlements.len());
@@ -208,7 +219,8 @@ fn offset(len: usize) -> u32 {
 pub struct Builder {
     facts: Inventory,
     identities: FxHashMap<(System, Sym, Sym), IdentityRef>,
-    sets: FxHashMap<PermissionSet, PermissionSetRef>,
+    /// Permission sets by hash; of two sets with one hash the second has another salt.
+    sets: FxHashMap<u64, PermissionSetRef>,
 }
 
 impl Builder {
@@ -293,13 +305,23 @@ impl Builder {
 
     /// Stores a permission set once.
     pub fn permission_set(&mut self, set: PermissionSet) -> PermissionSetRef {
-        if let Some(&at) = self.sets.get(&set) {
-            return at;
+        let next = PermissionSetRef(offset(self.facts.permission_sets.len()));
+        for salt in 0u32.. {
+            match self.sets.entry(FxBuildHasher.hash_one((salt, &set))) {
+                Entry::Vacant(place) => {
+                    place.insert(next);
+                    break;
+                }
+                Entry::Occupied(known)
+                    if self.facts.permission_sets[known.get().0 as usize] == set =>
+                {
+                    return *known.get();
+                }
+                Entry::Occupied(_) => {}
+            }
         }
-        let at = PermissionSetRef(offset(self.facts.permission_sets.len()));
-        self.facts.permission_sets.push(set.clone());
-        self.sets.insert(set, at);
-        at
+        self.facts.permission_sets.push(set);
+        next
     }
 
     /// What was collected so far.

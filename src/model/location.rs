@@ -112,8 +112,14 @@ impl LineIndex {
 
     /// The location of `range` (byte offsets) in `text`, which stands in `file`.
     pub fn locate(&self, file: Sym, text: &[u8], range: std::ops::Range<usize>) -> Location {
-        let (line, column) = self.position(text, range.start);
-        let (end_line, end_column) = self.position(text, range.end.max(range.start + 1));
+        let start = range.start.min(text.len());
+        let end = range.end.max(range.start.saturating_add(1)).min(text.len());
+        let (line, column) = self.position(text, start);
+        let (end_line, end_column) = if end - start < BLOCK {
+            advance((line, column), &text[start..end])
+        } else {
+            self.position(text, end)
+        };
         Location {
             file,
             line,
@@ -125,17 +131,33 @@ impl LineIndex {
 }
 
 /// The position after `bytes`, which start at `line` and `column`.
-fn advance((mut line, mut column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
-    for &byte in bytes {
-        if byte == b'\n' {
-            line = line.saturating_add(1);
-            column = 1;
-        } else if byte & 0xC0 != 0x80 {
-            // A byte that continues a UTF-8 sequence (0b10xx_xxxx) is no new character.
-            column = column.saturating_add(1);
-        }
-    }
-    (line, column)
+fn advance((line, column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    let lines = count(bytes, |byte| byte == b'\n');
+    let Some(last) = (lines > 0)
+        .then(|| bytes.iter().rposition(|byte| *byte == b'\n'))
+        .flatten()
+    else {
+        return (line, column.saturating_add(chars(bytes)));
+    };
+    (line.saturating_add(lines), 1 + chars(&bytes[last + 1..]))
+}
+
+/// How many characters start in `bytes`: a byte that continues a UTF-8 sequence
+/// (0b10xx_xxxx) is no new one.
+fn chars(bytes: &[u8]) -> u32 {
+    count(bytes, |byte| byte & 0xC0 != 0x80)
+}
+
+/// How many bytes are such. Sums of at most 255 fit a byte, and sums of bytes are what
+/// compilers turn into vector instructions.
+fn count(bytes: &[u8], such: impl Fn(u8) -> bool) -> u32 {
+    bytes
+        .chunks(255)
+        .map(|part| {
+            let sum = part.iter().map(|byte| u8::from(such(*byte))).sum::<u8>();
+            u32::from(sum)
+        })
+        .sum()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Interned text.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -26,9 +27,67 @@ const CHUNKS: usize = (32 - FIRST_BITS) as usize + 1;
 type Chunk = Box<[OnceLock<&'static str>]>;
 
 struct Interner {
-    shards: [Mutex<FxHashMap<&'static str, u32>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     chunks: [OnceLock<Chunk>; CHUNKS],
     next: AtomicU32,
+}
+
+/// Numbers of texts by hash, with open addressing. Hashes are kept beside the numbers:
+/// a text is hashed once, and growing reads none.
+#[derive(Default)]
+struct Shard {
+    /// A power of two of them, at most three quarters of it used.
+    slots: Box<[Slot]>,
+    used: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    /// [`EMPTY`] where there is none.
+    id: u32,
+}
+
+const EMPTY: u32 = u32::MAX;
+
+impl Shard {
+    /// The number of the text with this hash that `is` recognises.
+    fn find(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.id == EMPTY {
+                return None;
+            }
+            if slot.hash == hash && is(slot.id) {
+                return Some(slot.id);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        if (self.used + 1) * 4 > self.slots.len() * 3 {
+            let empty = Slot { hash: 0, id: EMPTY };
+            let size = (self.slots.len() * 2).max(64);
+            let old = std::mem::replace(&mut self.slots, vec![empty; size].into());
+            for slot in old.iter().filter(|slot| slot.id != EMPTY) {
+                self.put(*slot);
+            }
+        }
+        self.put(slot);
+        self.used += 1;
+    }
+
+    fn put(&mut self, slot: Slot) {
+        let mask = self.slots.len() - 1;
+        let mut at = slot.hash as usize & mask;
+        while self.slots[at].id != EMPTY {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = slot;
+    }
 }
 
 static INTERNER: OnceLock<Interner> = OnceLock::new();
@@ -39,6 +98,18 @@ fn interner() -> &'static Interner {
         chunks: std::array::from_fn(|_| OnceLock::new()),
         next: AtomicU32::new(0),
     })
+}
+
+impl Interner {
+    fn text(&self, id: u32) -> &'static str {
+        let (chunk, offset) = place(id);
+        self.chunks[chunk]
+            .get()
+            .and_then(|chunk| chunk[offset].get())
+            .copied()
+            // A number is only handed out by `Sym::new`, which fills the place first.
+            .unwrap_or_default()
+    }
 }
 
 /// Where text number `id` lies: chunk and place within it.
@@ -56,17 +127,19 @@ impl Sym {
     /// If a process interns more than 2³² different texts.
     pub fn new(text: &str) -> Self {
         let table = interner();
-        let shard = FxBuildHasher.hash_one(text) as usize >> 7 & (SHARDS - 1);
+        let hash = FxBuildHasher.hash_one(text);
+        let shard = hash as usize >> 7 & (SHARDS - 1);
+        let hash = (hash >> 32) as u32;
         // A panic while the lock is held can only come from running out of memory
-        // or numbers; the map is not left half-written, so poisoning is ignored.
-        let mut map = table.shards[shard]
+        // or numbers; the table is not left half-written, so poisoning is ignored.
+        let mut shard = table.shards[shard]
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(&id) = map.get(text) {
+        if let Some(id) = shard.find(hash, |id| table.text(id) == text) {
             return Sym(id);
         }
         let id = table.next.fetch_add(1, Atomic::Relaxed);
-        assert!(id != u32::MAX, "more than 2^32 texts interned");
+        assert!(id != EMPTY, "more than 2^32 texts interned");
         let kept: &'static str = Box::leak(text.into());
         let (chunk, offset) = place(id);
         let chunk = table.chunks[chunk].get_or_init(|| {
@@ -75,19 +148,23 @@ impl Sym {
         });
         // The number was handed out to this call alone, so the place is empty.
         let _ = chunk[offset].set(kept);
-        map.insert(kept, id);
+        shard.insert(Slot { hash, id });
         Sym(id)
+    }
+
+    /// Interns a text of the program itself. Such texts are few and asked for again
+    /// and again, so each thread remembers them by their address.
+    pub fn of(text: &'static str) -> Self {
+        thread_local! {
+            static KNOWN: RefCell<FxHashMap<(usize, usize), Sym>> = RefCell::default();
+        }
+        let place = (text.as_ptr() as usize, text.len());
+        KNOWN.with_borrow_mut(|known| *known.entry(place).or_insert_with(|| Sym::new(text)))
     }
 
     /// The text.
     pub fn as_str(self) -> &'static str {
-        let (chunk, offset) = place(self.0);
-        interner().chunks[chunk]
-            .get()
-            .and_then(|chunk| chunk[offset].get())
-            .copied()
-            // A `Sym` is only made by `new`, which fills the place first.
-            .unwrap_or_default()
+        interner().text(self.0)
     }
 
     /// Whether the text is empty.
@@ -106,7 +183,7 @@ impl Deref for Sym {
 
 impl Default for Sym {
     fn default() -> Self {
-        Sym::new("")
+        Sym::of("")
     }
 }
 
@@ -190,6 +267,8 @@ mod tests {
         assert_ne!(Sym::new("alice"), Sym::new("bob"));
         assert_eq!(Sym::new("alice").as_str(), "alice");
         assert_eq!(Sym::default().as_str(), "");
+        assert_eq!(Sym::of("alice"), Sym::new("alice"));
+        assert_eq!(Sym::of(&"alice"["al".len()..]).as_str(), "ice");
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl Reader<'_> {
                 Some(Field::Core(field)) => self.core(def, field, value, &mut json),
                 Some(Field::Attribute(attribute)) => self
                     .attribute(value, attribute.ty)
-                    .map(|value| attrs.set(&key.name, value)),
+                    .map(|value| attrs.set(attribute.name.as_str(), value)),
                 None => self.unknown(def, key),
             };
             complete &= done.is_some();

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use super::policy::{Action, Document, Pattern};
-use crate::model::Effect;
+use crate::model::{Effect, Sym};
 
 /// Words of a mask: room for 256 actions.
 const WORDS: usize = 4;
@@ -108,16 +108,9 @@ impl Actions {
                 continue;
             }
             let mut named = ActionMask::default();
-            for source in &statement.actions.source {
-                let known = match memo.0.get(source) {
-                    Some(known) => *known,
-                    None => {
-                        let known = self.matching(&Pattern::action(source));
-                        memo.0.insert(source.clone(), known);
-                        known
-                    }
-                };
-                named.union(known);
+            for action in &statement.actions.list {
+                let known = memo.0.entry(action.sym());
+                named.union(*known.or_insert_with(|| self.matching(action.pattern())));
             }
             mask.union(if statement.actions.not {
                 named.complement(self.all)
@@ -131,7 +124,7 @@ impl Actions {
 
 /// Patterns already matched.
 #[derive(Debug, Default)]
-pub struct Memo(FxHashMap<Box<str>, ActionMask>);
+pub struct Memo(FxHashMap<Sym, ActionMask>);
 
 #[cfg(test)]
 mod tests {

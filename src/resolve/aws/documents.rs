@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::policy::Policy;
 use super::read::File;
-use super::read::document::DocumentText;
+use super::read::document::{slice, text};
 use crate::model::Location;
 
 /// A policy document as it stands in a file.
@@ -29,8 +29,7 @@ impl<'a> Source<'a> {
 
     /// Where `range` of the document's own text stands.
     pub fn locate(&self, files: &[File<'_>], range: Range<usize>) -> Option<Location> {
-        let text = DocumentText::new(self.raw).ok()?;
-        files.get(self.file)?.locate(text.slice(range))
+        files.get(self.file)?.locate(slice(self.raw, range))
     }
 }
 
@@ -52,8 +51,20 @@ pub struct Documents<'a> {
 pub struct Parsed<'a> {
     /// The document, compiled.
     pub policy: Result<Policy, String>,
-    /// Its own text, for excerpts.
-    pub text: Cow<'a, str>,
+    raw: &'a str,
+}
+
+impl<'a> Parsed<'a> {
+    fn new(raw: &'a str) -> Self {
+        let policy =
+            text(raw).and_then(|text| Policy::parse(&text).map_err(|error| error.to_string()));
+        Parsed { policy, raw }
+    }
+
+    /// Its own text, for excerpts: few are shown, so it is not kept.
+    pub fn text(&self) -> Cow<'a, str> {
+        text(self.raw).unwrap_or_default()
+    }
 }
 
 /// Where a text lies in memory. The files live as long as the [`Documents`], so no
@@ -77,7 +88,7 @@ impl<'a> Documents<'a> {
             });
             vacant.insert(id);
         }
-        self.parsed.par_extend(new.into_par_iter().map(parse));
+        self.parsed.par_extend(new.into_par_iter().map(Parsed::new));
     }
 
     /// The number of the document that stands at `source`.
@@ -102,18 +113,5 @@ impl<'a> Documents<'a> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.parsed.len()
-    }
-}
-
-fn parse(raw: &str) -> Parsed<'_> {
-    match DocumentText::new(raw) {
-        Ok(text) => Parsed {
-            policy: Policy::parse(&text.text).map_err(|error| error.to_string()),
-            text: text.text,
-        },
-        Err(message) => Parsed {
-            policy: Err(message),
-            text: Cow::Borrowed(""),
-        },
     }
 }

@@ -277,7 +277,7 @@ impl<'w> Judge<'w> {
     }
 
     fn excerpt(&self, doc: DocId, statement: &Statement) -> Box<str> {
-        let text = &self.world.documents.get(doc).text;
+        let text = self.world.documents.get(doc).text();
         let own = text.get(statement.range.clone()).unwrap_or_default();
         let mut shown = String::with_capacity(own.len().min(EXCERPT));
         for word in own.split_whitespace() {

@@ -241,9 +241,9 @@ fn is_everything(policy: &Policy) -> bool {
             && !statement.actions.not
             && statement
                 .actions
-                .source
+                .list
                 .iter()
-                .any(|source| &**source == "*")
+                .any(|action| action.source() == "*")
             && statement.conditions.is_empty()
             && statement.resources.as_ref().is_some_and(|resources| {
                 !resources.not && resources.patterns.iter().any(|one| one.source() == "*")

@@ -234,8 +234,8 @@ impl Tiers {
             if statement.actions.not {
                 return Tier::Write;
             }
-            for source in &statement.actions.source {
-                tier = tier.max(if self.reads(source) {
+            for action in &statement.actions.list {
+                tier = tier.max(if self.reads(action.source()) {
                     Tier::Read
                 } else {
                     Tier::Write

@@ -301,7 +301,7 @@ fn paths(mounts: &[Mount], keep: impl Fn(&Mount) -> bool) -> Vec<Sym> {
         .collect()
 }
 
-fn set_list(attrs: &mut Attrs, name: &str, list: Vec<Sym>) {
+fn set_list(attrs: &mut Attrs, name: &'static str, list: Vec<Sym>) {
     if !list.is_empty() {
         attrs.set(name, list);
     }

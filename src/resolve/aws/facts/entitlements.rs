@@ -51,6 +51,7 @@ impl<'w> Facts<'w, '_> {
             (None, Some(_)) => "managed-policy",
             (None, None) => "inline-policy",
         };
+        let mechanism = Sym::of(mechanism);
         let privilege = match (held.via, grant.arn) {
             (_, Some(arn)) => arn,
             (Some(group), None) => Sym::new(&format!("{group}/{}", grant.name)),
@@ -58,7 +59,7 @@ impl<'w> Facts<'w, '_> {
         };
         let scope = match held.via {
             Some(group) => group,
-            None => Sym::new("*"),
+            None => Sym::of("*"),
         };
         let mut fact = Entitlement::new(
             System::Aws,
@@ -137,20 +138,27 @@ impl<'w> Facts<'w, '_> {
         };
         let account = subject.account;
         let probes = self.probes;
-        let role = format!("arn:aws:iam::{account}:role/{PROBE}");
-        let secret = format!("arn:aws:secretsmanager:eu-west-1:{account}:secret:{PROBE}");
-        let parameter = format!("arn:aws:ssm:eu-west-1:{account}:parameter/{PROBE}");
-        for (name, action, resource) in [
-            ("pass_any_role", probes.pass_role, &role),
-            ("assume_any_role", probes.assume, &role),
-            ("reads_all_secrets", probes.secret, &secret),
-            ("reads_all_secrets", probes.parameter, &parameter),
+        const EU: &str = "eu-west-1";
+        for (name, action, (service, region, kind)) in [
+            ("pass_any_role", probes.pass_role, ("iam", "", "role/")),
+            ("assume_any_role", probes.assume, ("iam", "", "role/")),
+            (
+                "reads_all_secrets",
+                probes.secret,
+                ("secretsmanager", EU, "secret:"),
+            ),
+            (
+                "reads_all_secrets",
+                probes.parameter,
+                ("ssm", EU, "parameter/"),
+            ),
         ] {
             let mut mask = ActionMask::default();
             mask.insert(action);
             if !self.judge.mask(doc).contains(mask) {
                 continue;
             }
+            let resource = &format!("arn:aws:{service}:{region}:{account}:{kind}{PROBE}");
             let mut identity = vec![policy];
             identity.extend(self.denying(subject, doc));
             let action = self.judge.actions.get(action);
@@ -213,17 +221,21 @@ impl<'w> Facts<'w, '_> {
         let free =
             subject.limit == Limit::None && !denies && self.judge.rails(subject.account).open;
         // The grant with the denies that bear on it.
-        let mut identity: Vec<&Policy> = vec![policy];
-        if denies {
-            identity.extend(self.denying(subject, doc));
-        }
+        let mut with_denies: Vec<&Policy> = Vec::new();
+        let identity: &[&Policy] = if denies {
+            with_denies.push(policy);
+            with_denies.extend(self.denying(subject, doc));
+            &with_denies
+        } else {
+            &[policy]
+        };
         let mut blocked_by = Vec::new();
         let (verdict, residual) = if free && text.allows_plainly {
             (Verdict::Yes, None)
         } else {
-            self.acts(subject, policy, &identity, &mut blocked_by)
+            self.acts(subject, policy, identity, &mut blocked_by)
         };
-        let worth = self.worth_of(id, subject, policy, &identity, &mut blocked_by);
+        let worth = self.worth_of(id, subject, policy, identity, &mut blocked_by);
         let admin = worth.admin();
         if admin != Verdict::No {
             tier = Tier::Admin;

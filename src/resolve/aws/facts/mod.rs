@@ -252,9 +252,9 @@ fn text(tiers: &Tiers, policy: &Policy) -> Text {
             text.wildcard |= !statement.actions.not
                 && statement
                     .actions
-                    .source
+                    .list
                     .iter()
-                    .any(|action| matches!(&**action, "*" | "*:*"));
+                    .any(|action| matches!(action.source(), "*" | "*:*"));
         }
     }
     text
@@ -283,9 +283,9 @@ fn permissions(policy: &Policy) -> PermissionSet {
             actions: sorted(
                 statement
                     .actions
-                    .source
+                    .list
                     .iter()
-                    .map(|action| Sym::new(action))
+                    .map(|action| action.sym())
                     .collect(),
             ),
             not_actions: statement.actions.not,

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::document::{Document, DocumentError, Statement};
 use super::request::Action;
 
@@ -15,33 +13,50 @@ pub struct Policy {
     document: Arc<Document>,
     /// Statements that may concern any service.
     anywhere: Box<[u32]>,
-    by_service: FxHashMap<Box<str>, Vec<u32>>,
+    /// The others by service, sorted.
+    by_service: Box<[Place]>,
+}
+
+/// A statement, and which entry of its action list names the service meant.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    statement: u32,
+    entry: u32,
+}
+
+impl Place {
+    fn service<'d>(&self, document: &'d Document) -> Option<&'d str> {
+        let statement = document.statements.get(self.statement as usize)?;
+        statement.actions.list.get(self.entry as usize)?.service()
+    }
 }
 
 impl Policy {
     /// Compiles a document.
     pub fn new(document: Document) -> Self {
         let mut anywhere = Vec::new();
-        let mut by_service: FxHashMap<Box<str>, Vec<u32>> = FxHashMap::default();
-        for (index, statement) in (0..).zip(&document.statements) {
-            match statement.actions.services() {
-                None => anywhere.push(index),
-                Some(services) => {
-                    for service in services {
-                        match by_service.get_mut(service) {
-                            Some(list) => list.push(index),
-                            None => {
-                                by_service.insert(service.into(), vec![index]);
-                            }
-                        }
-                    }
+        let mut by_service: Vec<Place> = Vec::with_capacity(document.statements.len());
+        for (statement, own) in (0..).zip(&document.statements) {
+            let list = &own.actions.list;
+            if own.actions.not || list.iter().any(|entry| entry.service().is_none()) {
+                anywhere.push(statement);
+                continue;
+            }
+            let mut last = None;
+            for (entry, action) in (0..).zip(list) {
+                if last != action.service() {
+                    by_service.push(Place { statement, entry });
+                    last = action.service();
                 }
             }
         }
+        let key = |place: &Place| (place.service(&document), place.statement);
+        by_service.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        by_service.dedup_by(|a, b| key(a) == key(b));
         Policy {
-            document: Arc::new(document),
             anywhere: anywhere.into(),
-            by_service,
+            by_service: by_service.into(),
+            document: Arc::new(document),
         }
     }
 
@@ -60,12 +75,20 @@ impl Policy {
         &'s self,
         action: &'q Action,
     ) -> impl Iterator<Item = (u32, &'s Statement)> + use<'s, 'q> {
-        let own = self.by_service.get(action.service());
-        let own = own.map_or(&[][..], Vec::as_slice);
+        let service = Some(action.service());
+        let document = &*self.document;
+        let start = self
+            .by_service
+            .partition_point(|place| place.service(document) < service);
+        let own = self.by_service[start..]
+            .iter()
+            .take_while(move |place| place.service(document) == service)
+            .map(|place| place.statement);
         self.anywhere
             .iter()
+            .copied()
             .chain(own)
-            .map(|&index| (index, &self.document.statements[index as usize]))
+            .map(|index| (index, &document.statements[index as usize]))
             .filter(|(_, statement)| statement.actions.include(action))
     }
 }

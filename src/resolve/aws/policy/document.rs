@@ -96,30 +96,34 @@ impl Document {
             range: 0..text.len(),
             problems: Vec::new(),
         };
-        let (id, list) = match plain::document(text) {
+        let mut statements = Vec::new();
+        let id = match plain::document(text) {
             Some(document) => {
                 reader.variables = document.variables;
-                (document.id, document.statements)
-            }
-            None => reader.document()?,
-        };
-        let mut statements = Vec::with_capacity(list.len());
-        for (index, raw) in list.into_iter().enumerate() {
-            reader.statement = Some(index);
-            reader.range = reader.range_of(raw);
-            match reader.statement(raw) {
-                Ok(statement) => statements.push(statement),
-                Err(message) => {
-                    let range = reader.range.clone();
-                    reader.problems.push(Problem {
-                        statement: Some(index),
-                        range,
-                        message,
-                        lost: true,
-                    });
+                statements.reserve_exact(document.statements.len());
+                for (index, elements) in document.statements.into_iter().enumerate() {
+                    reader.begin(index, elements.range.clone());
+                    let read = reader.statement(elements, &document.words);
+                    statements.extend(reader.kept(read));
                 }
+                document.id
             }
-        }
+            None => {
+                let (id, list) = reader.document()?;
+                for (index, raw) in list.into_iter().enumerate() {
+                    reader.begin(index, reader.range_of(raw));
+                    let read = match raw.get().starts_with('{') {
+                        true => {
+                            let elements = reader.elements(raw);
+                            reader.statement(elements, &[])
+                        }
+                        false => Err("expected an object".to_owned()),
+                    };
+                    statements.extend(reader.kept(read));
+                }
+                id
+            }
+        };
         Ok(Document {
             id: id.map(Into::into),
             statements: statements.into(),
@@ -192,6 +196,25 @@ impl<'a> Reader<'a> {
             return Err(DocumentError::Shape(message));
         };
         Ok((id, self.list(list)))
+    }
+
+    /// What follows is about statement number `index`.
+    fn begin(&mut self, index: usize, range: Range<usize>) {
+        self.statement = Some(index);
+        self.range = range;
+    }
+
+    /// The statement, or that it was lost.
+    fn kept(&mut self, read: Result<Statement, String>) -> Option<Statement> {
+        read.map_err(|message| {
+            self.problems.push(Problem {
+                statement: self.statement,
+                range: self.range.clone(),
+                message,
+                lost: true,
+            });
+        })
+        .ok()
     }
 
     fn range_of(&self, raw: &RawValue) -> Range<usize> {
@@ -317,6 +340,7 @@ impl<'a> Reader<'a> {
             ],
         );
         plain::Elements {
+            range: self.range.clone(),
             sid: sid.map(Given::Raw),
             effect: effect.map(Given::Raw),
             action: action.map(Given::Raw),
@@ -330,27 +354,33 @@ impl<'a> Reader<'a> {
     }
 
     /// One string, read already or not.
-    fn word(&mut self, given: Given<'a>) -> Option<Cow<'a, str>> {
+    fn word(&mut self, given: Given<'a>, words: &[Cow<'a, str>]) -> Option<Cow<'a, str>> {
         match given {
-            Given::Words(words) => words.into_iter().next(),
+            Given::Words(range) => words[range].first().cloned(),
             Given::Raw(raw) => self.string(raw),
         }
     }
 
     /// One or many strings, read already or not.
-    fn words(&mut self, given: Given<'a>) -> Vec<Cow<'a, str>> {
+    fn words<'w>(
+        &mut self,
+        given: Given<'a>,
+        words: &'w [Cow<'a, str>],
+    ) -> Cow<'w, [Cow<'a, str>]> {
         match given {
-            Given::Words(words) => words,
-            Given::Raw(raw) => self.strings(raw),
+            Given::Words(range) => Cow::Borrowed(&words[range]),
+            Given::Raw(raw) => Cow::Owned(self.strings(raw)),
         }
     }
 
     /// A statement, or why it cannot be judged at all.
-    fn statement(&mut self, raw: &'a RawValue) -> Result<Statement, String> {
-        if !raw.get().starts_with('{') {
-            return Err("expected an object".to_owned());
-        }
+    fn statement(
+        &mut self,
+        elements: plain::Elements<'a>,
+        words: &[Cow<'a, str>],
+    ) -> Result<Statement, String> {
         let plain::Elements {
+            range,
             sid,
             effect,
             action,
@@ -360,15 +390,16 @@ impl<'a> Reader<'a> {
             principal,
             not_principal,
             condition,
-        } = plain::elements(raw).unwrap_or_else(|| self.elements(raw));
-        let effect = match effect.and_then(|effect| self.word(effect)).as_deref() {
+        } = elements;
+        let effect = effect.and_then(|effect| self.word(effect, words));
+        let effect = match effect.as_deref() {
             Some("Allow") => Effect::Allow,
             Some("Deny") => Effect::Deny,
             _ => return Err("`Effect` is neither `Allow` nor `Deny`".to_owned()),
         };
         let actions = match (action, not_action) {
-            (Some(list), None) => Actions::new(false, &self.words(list)),
-            (None, Some(list)) => Actions::new(true, &self.words(list)),
+            (Some(list), None) => Actions::new(false, &self.words(list, words)),
+            (None, Some(list)) => Actions::new(true, &self.words(list, words)),
             (None, None) => return Err("there is no `Action` or `NotAction`".to_owned()),
             (Some(_), Some(_)) => {
                 return Err("both `Action` and `NotAction` are given".to_owned());
@@ -377,8 +408,8 @@ impl<'a> Reader<'a> {
         let variables = self.variables;
         let resources = match (resource, not_resource) {
             (None, None) => None,
-            (Some(list), None) => Some(Resources::new(false, &self.words(list), variables)),
-            (None, Some(list)) => Some(Resources::new(true, &self.words(list), variables)),
+            (Some(list), None) => Some(Resources::new(false, &self.words(list, words), variables)),
+            (None, Some(list)) => Some(Resources::new(true, &self.words(list, words), variables)),
             (Some(_), Some(_)) => {
                 return Err("both `Resource` and `NotResource` are given".to_owned());
             }
@@ -394,7 +425,7 @@ impl<'a> Reader<'a> {
         let conditions = condition.map_or_else(Vec::new, |raw| Condition::read_all(self, raw));
         Ok(Statement {
             sid: sid
-                .and_then(|sid| self.word(sid))
+                .and_then(|sid| self.word(sid, words))
                 .filter(|sid| !sid.is_empty())
                 .map(Into::into),
             effect,
@@ -402,7 +433,7 @@ impl<'a> Reader<'a> {
             actions,
             resources,
             conditions: conditions.into(),
-            range: self.range.clone(),
+            range,
         })
     }
 }

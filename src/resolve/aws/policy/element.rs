@@ -1,111 +1,175 @@
 //! The elements of a statement that name actions, resources and principals.
 
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 
 use super::document::Reader;
 use super::pattern::{Pattern, Reach};
 use super::request::{Action, Principal, PrincipalKind, Request};
 use super::variables::{Style, Text};
-use crate::model::Verdict;
+use crate::model::{Sym, Verdict};
+
+/// Lists longer than this are searched by an index.
+const SHORT_LIST: usize = 8;
+/// Most entries of action lists a thread remembers.
+const REMEMBERED: usize = 4096;
 
 /// `Action` or `NotAction`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Actions {
     /// The list names what is not meant.
     pub not: bool,
-    /// The patterns as written.
-    pub source: Box<[Box<str>]>,
-    /// Patterns without wildcard, sorted, in lower case.
-    literals: Box<[Box<str>]>,
-    /// The others, sorted by service.
-    wild: Box<[WildAction]>,
+    /// The entries in the order written.
+    pub list: Box<[Arc<ActionPattern>]>,
+    /// The same for searching; none for short lists, which are gone through.
+    index: Option<Box<Index>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct WildAction {
+/// An entry of an action list, compiled.
+#[derive(Debug)]
+pub struct ActionPattern {
+    source: Box<str>,
+    sym: OnceLock<Sym>,
     /// In lower case; `None` where the service has a wildcard itself, as in `*`.
     service: Option<Box<str>>,
     pattern: Pattern,
 }
 
+#[derive(Clone, Debug)]
+struct Index {
+    /// Entries without wildcard, sorted.
+    literals: Box<[Arc<ActionPattern>]>,
+    /// The others, sorted by service.
+    wild: Box<[Arc<ActionPattern>]>,
+}
+
+impl ActionPattern {
+    fn new(source: &str) -> Self {
+        let pattern = Pattern::action(source);
+        let folded = source.to_ascii_lowercase();
+        let service = match (folded.split_once(':'), pattern.as_literal()) {
+            (Some((service, _)), _) => Some(service),
+            (None, literal) => literal,
+        };
+        ActionPattern {
+            source: source.into(),
+            sym: OnceLock::new(),
+            service: service
+                .filter(|service| !service.contains(['*', '?']))
+                .map(Into::into),
+            pattern,
+        }
+    }
+
+    /// The compiled entry for `source`. Accounts name the same few actions in all their
+    /// documents, so each thread remembers those it compiled.
+    fn of(source: &str) -> Arc<Self> {
+        thread_local! {
+            static KNOWN: RefCell<FxHashMap<Box<str>, Arc<ActionPattern>>> = RefCell::default();
+        }
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(own) = known.get(source) {
+                return Arc::clone(own);
+            }
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            let own = Arc::new(ActionPattern::new(source));
+            known.insert(source.into(), Arc::clone(&own));
+            own
+        })
+    }
+
+    /// As written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// As written, interned.
+    pub fn sym(&self) -> Sym {
+        *self.sym.get_or_init(|| Sym::new(&self.source))
+    }
+
+    /// The service it names, in lower case; `None` where it may be any.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// The pattern, in lower case.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+}
+
 impl Actions {
     pub(super) fn new(not: bool, source: &[impl AsRef<str>]) -> Self {
-        let (mut literals, mut wild) = (Vec::new(), Vec::new());
-        for text in source {
-            let text = text.as_ref();
-            let pattern = Pattern::action(text);
-            match pattern.as_literal() {
-                Some(literal) => literals.push(literal.into()),
-                None => {
-                    let folded = text.to_ascii_lowercase();
-                    let service = folded.split_once(':').map(|(service, _)| service);
-                    let service = service.filter(|service| !service.contains(['*', '?']));
-                    wild.push(WildAction {
-                        service: service.map(Into::into),
-                        pattern,
-                    });
-                }
-            }
-        }
-        literals.sort_unstable();
-        literals.dedup();
-        wild.sort_unstable();
-        wild.dedup();
-        Actions {
-            not,
-            source: source.iter().map(|text| text.as_ref().into()).collect(),
-            literals: literals.into(),
-            wild: wild.into(),
-        }
+        let list: Box<[_]> = source
+            .iter()
+            .map(|text| ActionPattern::of(text.as_ref()))
+            .collect();
+        let index = (list.len() > SHORT_LIST).then(|| {
+            let (literals, wild) = sorted(&list);
+            Box::new(Index { literals, wild })
+        });
+        Actions { not, list, index }
     }
 
-    /// The services the list names, in lower case; `None` where it may be any.
-    pub(super) fn services(&self) -> Option<Vec<&str>> {
-        if self.not {
-            return None;
-        }
-        let mut services = Vec::new();
-        for wild in &self.wild {
-            services.push(wild.service.as_deref()?);
-        }
-        let prefix = |literal: &str| literal.find(':').unwrap_or(literal.len());
-        services.extend(self.literals.iter().map(|text| &text[..prefix(text)]));
-        services.sort_unstable();
-        services.dedup();
-        Some(services)
-    }
-
-    /// The patterns in lower case, `NotAction` or not.
-    pub fn patterns(&self) -> impl Iterator<Item = Pattern> + '_ {
-        let literals = self.literals.iter().map(|text| Pattern::literal(text));
-        literals.chain(self.wild.iter().map(|wild| wild.pattern.clone()))
+    /// The patterns in lower case, `NotAction` or not: sorted, those without wildcard
+    /// first.
+    pub fn patterns(&self) -> impl Iterator<Item = Pattern> {
+        let (literals, wild) = sorted(&self.list);
+        let all = literals.into_iter().chain(wild);
+        all.map(|own| own.pattern.clone())
     }
 
     /// Whether `action` is meant.
     pub fn include(&self, action: &Action) -> bool {
-        self.list(action) != self.not
+        self.names(action) != self.not
     }
 
-    fn list(&self, action: &Action) -> bool {
+    fn names(&self, action: &Action) -> bool {
         let folded = action.folded();
-        if self
-            .literals
-            .binary_search_by(|literal| (**literal).cmp(folded))
-            .is_ok()
+        let service = Some(action.service());
+        let Some(index) = &self.index else {
+            return self.list.iter().any(|own| {
+                let here = own.service.is_none() || own.service() == service;
+                here && own.pattern.matches(folded)
+            });
+        };
+        let literals = &index.literals;
+        let at = literals.partition_point(|own| own.pattern.as_literal() < Some(folded));
+        if literals
+            .get(at)
+            .is_some_and(|own| own.pattern.matches(folded))
         {
             return true;
         }
-        let service = Some(action.service());
         // `None` sorts before every service.
-        let any = self.wild.iter().take_while(|wild| wild.service.is_none());
-        let start = self
-            .wild
-            .partition_point(|wild| wild.service.as_deref() < service);
-        let own = self.wild[start..]
+        let wild = &index.wild;
+        let any = wild.iter().take_while(|own| own.service.is_none());
+        let start = wild.partition_point(|own| own.service() < service);
+        let own = wild[start..]
             .iter()
-            .take_while(|wild| wild.service.as_deref() == service);
-        any.chain(own).any(|wild| wild.pattern.matches(folded))
+            .take_while(|own| own.service() == service);
+        any.chain(own).any(|own| own.pattern.matches(folded))
     }
+}
+
+/// The distinct entries without wildcard, and the others by service, each sorted.
+fn sorted(list: &[Arc<ActionPattern>]) -> (Box<[Arc<ActionPattern>]>, Box<[Arc<ActionPattern>]>) {
+    let (mut literals, mut wild): (Vec<_>, Vec<_>) = list
+        .iter()
+        .cloned()
+        .partition(|own| own.pattern.as_literal().is_some());
+    literals.sort_unstable_by(|a, b| a.pattern.cmp(&b.pattern));
+    literals.dedup_by(|a, b| a.pattern == b.pattern);
+    let key = |own: &Arc<ActionPattern>| (own.service.clone(), own.pattern.clone());
+    wild.sort_by_cached_key(key);
+    wild.dedup_by(|a, b| a.pattern == b.pattern);
+    (literals.into(), wild.into())
 }
 
 /// `Resource` or `NotResource`.

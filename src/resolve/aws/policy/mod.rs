@@ -24,7 +24,7 @@ mod walk;
 
 pub use compiled::Policy;
 pub use document::{Document, DocumentError, Problem, Statement};
-pub use element::{Actions, Named, Naming, Principals, Resources, resource_pattern};
+pub use element::{ActionPattern, Actions, Named, Naming, Principals, Resources, resource_pattern};
 pub use evaluate::{
     Decision, PolicyKind, PolicySets, ResourcePolicy, StatementRef, decide, decide_identity,
     evaluate, evaluate_identity,

@@ -11,7 +11,7 @@ pub fn permission_set(document: &Document) -> PermissionSet {
 }
 
 fn permission(statement: &Statement) -> Permission {
-    let actions = statement.actions.source.iter().map(|text| &**text);
+    let actions = statement.actions.list.iter().map(|own| own.source());
     let (resources, not_resources) = match &statement.resources {
         Some(resources) => {
             let list = resources.patterns.iter().map(|text| text.source());

@@ -1,90 +1,251 @@
-//! Policy documents as nearly all are written, read in two passes over the text.
+//! Policy documents as nearly all are written, read in one pass over the text.
 //!
 //! Every element spelled right, given once, and of the type the grammar asks for.
 //! Whatever is written otherwise is left to the patient reader in
-//! [`super::document`], which says what is wrong with it: these functions then answer
+//! [`super::document`], which says what is wrong with it: this one then answers
 //! `None`, so a document means the same whichever of the two reads it.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-/// The outermost members of a document.
+/// A document.
+#[derive(Default)]
 pub(super) struct Plain<'a> {
     /// The version has policy variables.
     pub(super) variables: bool,
     /// `Id`.
     pub(super) id: Option<Cow<'a, str>>,
     /// The statements.
-    pub(super) statements: Vec<&'a RawValue>,
+    pub(super) statements: Vec<Elements<'a>>,
+    /// The strings of all elements.
+    pub(super) words: Vec<Cow<'a, str>>,
 }
 
 /// An element of a statement.
+#[derive(Clone)]
 pub(super) enum Given<'a> {
-    /// Its strings.
-    Words(Vec<Cow<'a, str>>),
+    /// Its strings, by their places in [`Plain::words`].
+    Words(Range<usize>),
     /// Its text.
     Raw(&'a RawValue),
 }
 
 /// All elements of a statement.
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[derive(Clone, Default)]
 pub(super) struct Elements<'a> {
-    #[serde(borrow, default, deserialize_with = "word")]
+    /// Where the statement stands in the document's text, in bytes.
+    pub(super) range: Range<usize>,
     pub(super) sid: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "word")]
     pub(super) effect: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "words")]
     pub(super) action: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "words")]
     pub(super) not_action: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "words")]
     pub(super) resource: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "words")]
     pub(super) not_resource: Option<Given<'a>>,
-    #[serde(borrow, default, deserialize_with = "some")]
     pub(super) principal: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "some")]
     pub(super) not_principal: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "some")]
     pub(super) condition: Option<&'a RawValue>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Outer<'a> {
-    #[serde(borrow, default, deserialize_with = "some")]
-    version: Option<Word<'a>>,
-    #[serde(borrow, default, deserialize_with = "some")]
-    id: Option<Word<'a>>,
-    #[serde(borrow)]
-    statement: Vec<&'a RawValue>,
 }
 
 /// Reads a document whose statements are a list.
 pub(super) fn document(text: &str) -> Option<Plain<'_>> {
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    let outer: Outer<'_> = serde_json::from_str(text).ok()?;
-    let variables = match outer.version.as_ref().map(|version| &*version.0) {
+    let mut scan = Scan {
+        text,
+        at: 0,
+        plain: Plain {
+            // What most documents need.
+            words: Vec::with_capacity(32),
+            ..Plain::default()
+        },
+    };
+    let (mut version, mut statements) = (None, false);
+    scan.members(|scan, name| {
+        match name {
+            "Version" => once(&mut version, scan.string()?)?,
+            "Id" => {
+                let id = scan.string()?;
+                once(&mut scan.plain.id, id)?;
+            }
+            "Statement" if !statements => {
+                statements = true;
+                scan.list(|scan| {
+                    let statement = scan.statement()?;
+                    scan.plain.statements.push(statement);
+                    Some(())
+                })?;
+            }
+            _ => return None,
+        }
+        Some(())
+    })?;
+    scan.space();
+    let mut plain = scan.plain;
+    plain.variables = match version.as_deref() {
         Some("2012-10-17") => true,
         Some("2008-10-17") | None => false,
         Some(_) => return None,
     };
-    Some(Plain {
-        variables,
-        id: outer.id.map(|id| id.0),
-        statements: outer.statement,
-    })
+    (scan.at == text.len() && statements).then_some(plain)
 }
 
-/// Reads the elements of a statement, which is an object.
-pub(super) fn elements(raw: &RawValue) -> Option<Elements<'_>> {
-    serde_json::from_str(raw.get()).ok()
+/// Fills a place that must be empty.
+fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
+    place.replace(value).is_none().then_some(())
+}
+
+/// A position in a document's text. Every function answers `None` at the first thing
+/// that is not as it should be.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    plain: Plain<'a>,
+}
+
+impl<'a> Scan<'a> {
+    fn space(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.at += rest.iter().take_while(blank).count();
+    }
+
+    /// The next byte that is no space, which is left where it is.
+    fn peek(&mut self) -> Option<u8> {
+        self.space();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        let found = self.peek()? == byte;
+        self.at += usize::from(found);
+        found.then_some(())
+    }
+
+    /// An object, each of whose values `value` reads by its name.
+    fn members(&mut self, mut value: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
+        self.items(b'{', b'}', |scan| {
+            let name = scan.string()?;
+            scan.take(b':')?;
+            value(scan, &name)
+        })
+    }
+
+    /// A list, each of whose values `value` reads.
+    fn list(&mut self, value: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.items(b'[', b']', value)
+    }
+
+    fn items(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.take(open)?;
+        if self.take(close).is_some() {
+            return Some(());
+        }
+        loop {
+            item(self)?;
+            if self.take(b',').is_none() {
+                return self.take(close);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<Cow<'a, str>> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let inner = &self.text.as_bytes()[self.at + 1..];
+        let length = unescaped(inner);
+        match inner.get(length)? {
+            b'"' => {
+                let start = self.at + 1;
+                self.at = start + length + 1;
+                self.text.get(start..start + length).map(Cow::Borrowed)
+            }
+            b'\\' => self.value::<Word<'a>>().map(|word| word.0),
+            _ => None,
+        }
+    }
+
+    /// Whatever stands here, read by serde.
+    fn value<T: Deserialize<'a>>(&mut self) -> Option<T> {
+        let rest = self.text.get(self.at..)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter();
+        let value = values.next()?.ok()?;
+        self.at += values.byte_offset();
+        Some(value)
+    }
+
+    fn word(&mut self) -> Option<Given<'a>> {
+        let word = self.string()?;
+        let at = self.plain.words.len();
+        self.plain.words.push(word);
+        Some(Given::Words(at..at + 1))
+    }
+
+    /// One string or a list of strings.
+    fn words(&mut self) -> Option<Given<'a>> {
+        if self.peek()? != b'[' {
+            return self.word();
+        }
+        let start = self.plain.words.len();
+        self.list(|scan| scan.word().map(drop))?;
+        Some(Given::Words(start..self.plain.words.len()))
+    }
+
+    fn raw(&mut self) -> Option<&'a RawValue> {
+        self.space();
+        self.value()
+    }
+
+    fn statement(&mut self) -> Option<Elements<'a>> {
+        self.space();
+        let start = self.at;
+        let mut of = Elements::default();
+        self.members(|scan, name| match name {
+            "Sid" => once(&mut of.sid, scan.word()?),
+            "Effect" => once(&mut of.effect, scan.word()?),
+            "Action" => once(&mut of.action, scan.words()?),
+            "NotAction" => once(&mut of.not_action, scan.words()?),
+            "Resource" => once(&mut of.resource, scan.words()?),
+            "NotResource" => once(&mut of.not_resource, scan.words()?),
+            "Principal" => once(&mut of.principal, scan.raw()?),
+            "NotPrincipal" => once(&mut of.not_principal, scan.raw()?),
+            "Condition" => once(&mut of.condition, scan.raw()?),
+            _ => None,
+        })?;
+        of.range = start..self.at;
+        Some(of)
+    }
+}
+
+/// How many bytes come before the first quote, backslash or control character.
+///
+/// Eight at a time: a byte less than `n` borrows from its highest bit when `n` is
+/// taken away, unless that bit was set before. A borrow may run on into the bytes
+/// above, never into those below, so the lowest hit is a true one.
+fn unescaped(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    let chunks = text.as_chunks::<8>().0;
+    for chunk in chunks {
+        let word = u64::from_le_bytes(*chunk);
+        let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let hits = (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7);
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += chunk.len();
+    }
+    let ends = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let rest = &text[at..];
+    at + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
 /// A string, and nothing else: a slice of the text unless it holds escapes.
@@ -110,52 +271,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
         }
         from.deserialize_str(Borrow)
     }
-}
-
-/// One string or a list of strings.
-struct Words<'a>(Vec<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Words<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Words<'de>, E> {
-                Ok(Words(vec![Cow::Borrowed(text)]))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Words<'de>, E> {
-                Ok(Words(vec![Cow::Owned(text.to_owned())]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words<'de>, A::Error> {
-                let mut words = Vec::new();
-                while let Some(Word(word)) = list.next_element()? {
-                    words.push(word);
-                }
-                Ok(Words(words))
-            }
-        }
-        from.deserialize_any(OneOrMany)
-    }
-}
-
-/// What is there, `null` not standing for absence.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
-fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Given<'de>>, D::Error> {
-    Word::deserialize(from).map(|word| Some(Given::Words(vec![word.0])))
-}
-
-fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Given<'de>>, D::Error> {
-    Words::deserialize(from).map(|words| Some(Given::Words(words.0)))
 }
 
 #[cfg(test)]
@@ -216,12 +331,31 @@ mod tests {
             r#"{"Effect":null}"#,
             r#"{"Effect":["Allow"]}"#,
             r#"{"Action":["a",1]}"#,
+            r#"{"Action":["a",]}"#,
             r#"{"Action":{"a":"b"}}"#,
             r#"{"action":"a:b"}"#,
             r#"{"Action":"a:b","Action":"a:c"}"#,
+            r#"{"Action":"a:b",}"#,
+            "{\"Action\":\"a:\tb\"}",
+            r#""a""#,
         ] {
-            let raw: &RawValue = serde_json::from_str(text).unwrap();
-            assert!(elements(raw).is_none(), "{text}");
+            let text = format!(r#"{{"Statement":[{text}]}}"#);
+            assert!(document(&text).is_none(), "{text}");
+        }
+        assert!(document(r#" { "Statement" : [ { "Action" : [ ] } ] } "#).is_some());
+    }
+
+    #[test]
+    fn strings_end_where_they_end() {
+        for end in ["\"", "\\", "\n", "\u{1f}", ""] {
+            for length in 0..40 {
+                let start: String = "é~ !#[]x".chars().cycle().take(length).collect();
+                let text = format!("{start}{end}\"é\"\\");
+                let expected = text
+                    .bytes()
+                    .position(|byte| byte < 0x20 || b"\"\\".contains(&byte));
+                assert_eq!(Some(unescaped(text.as_bytes())), expected, "{text:?}");
+            }
         }
     }
 }

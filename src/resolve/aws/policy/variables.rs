@@ -6,6 +6,8 @@
 //! value put in for a variable is taken literally, wildcards included; a variable
 //! without value and default leaves the text without anything it could match.
 
+use std::sync::OnceLock;
+
 use super::pattern::{ANY, ONE, Pattern, Reach};
 use super::request::{Found, Request};
 use crate::model::Verdict;
@@ -51,14 +53,32 @@ impl Style {
 }
 
 /// A pattern that may have variables in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Text {
+    source: Box<str>,
+    style: Style,
+    /// The document's version has variables.
+    variables: bool,
+    /// Made when it is first asked for: most resources of an account are never
+    /// compared with anything.
+    compiled: OnceLock<Box<Compiled>>,
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |text: &Text| (text.style, text.variables);
+        self.source == other.source && parts(self) == parts(other)
+    }
+}
+
+impl Eq for Text {}
+
+#[derive(Clone, Debug)]
+struct Compiled {
     /// The pattern; with `*` for every variable, so nothing beyond it can match.
     widest: Pattern,
-    style: Style,
     /// Empty where there is no variable.
     parts: Box<[Part]>,
-    source: Box<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +93,99 @@ enum Part {
 }
 
 impl Text {
-    /// Compiles `source`; `variables` says whether the document's version has them.
+    /// The text `source`; `variables` says whether the document's version has them.
     pub fn new(source: &str, style: Style, variables: bool) -> Self {
+        Text {
+            source: source.into(),
+            style,
+            variables,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    fn compiled(&self) -> &Compiled {
+        let compile = || Box::new(Compiled::new(&self.source, self.style, self.variables));
+        self.compiled.get_or_init(compile)
+    }
+
+    /// The text as the policy has it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether variables occur.
+    pub fn has_variables(&self) -> bool {
+        !self.compiled().parts.is_empty()
+    }
+
+    /// The pattern, with `*` for every variable.
+    pub fn widest(&self) -> &Pattern {
+        &self.compiled().widest
+    }
+
+    /// Whether `value` matches. Conditional where a variable's value is not known.
+    pub fn matches(&self, value: &str, request: &Request<'_>) -> Verdict {
+        if self.style.fold_case {
+            self.matches_folded(&value.to_ascii_lowercase(), request)
+        } else {
+            self.matches_folded(value, request)
+        }
+    }
+
+    fn matches_folded(&self, value: &str, request: &Request<'_>) -> Verdict {
+        if !self.widest().matches(value) {
+            return Verdict::No;
+        }
+        if !self.has_variables() {
+            return Verdict::Yes;
+        }
+        match self.resolve(request) {
+            None => Verdict::No,
+            Some((pattern, _)) if !pattern.matches(value) => Verdict::No,
+            Some((_, true)) => Verdict::Yes,
+            Some((_, false)) => Verdict::Conditional,
+        }
+    }
+
+    /// The pattern for `request`, with `*` for values that are not known, and whether
+    /// all were known. `None` where a variable has no value, so that nothing matches.
+    pub fn resolve(&self, request: &Request<'_>) -> Option<(Pattern, bool)> {
+        let Compiled { widest, parts } = self.compiled();
+        if parts.is_empty() {
+            return Some((widest.clone(), true));
+        }
+        let mut certain = true;
+        let mut tokens = Vec::with_capacity(self.source.len() + 16);
+        for part in parts {
+            match part {
+                Part::Tokens(own) => tokens.extend_from_slice(own),
+                Part::Variable { key, default } => match (request.find(key), default) {
+                    (Found::One(value), _) => self.style.push_literal(&mut tokens, value),
+                    (Found::Many([value]), _) => self.style.push_literal(&mut tokens, value),
+                    // The guide allows only single-valued keys as variables.
+                    (Found::Many([_, _, ..]), _) => return None,
+                    (Found::Many([]) | Found::Missing, Some(value)) => {
+                        self.style.push_literal(&mut tokens, value);
+                    }
+                    (Found::Many([]) | Found::Missing, None) => return None,
+                    (Found::Unknown, _) => {
+                        certain = false;
+                        tokens.push(ANY);
+                    }
+                },
+            }
+        }
+        let reach = if certain {
+            self.style.reach
+        } else {
+            Reach::Text
+        };
+        Some((Pattern::confined(tokens, reach), certain))
+    }
+}
+
+impl Compiled {
+    fn new(source: &str, style: Style, variables: bool) -> Self {
         let mut parts = Vec::new();
         let mut tokens = Vec::new();
         let mut rest = source;
@@ -107,90 +218,14 @@ impl Text {
             }
             widest
         };
-        Text {
+        Compiled {
             // A variable's value may hold colons, so its `*` reaches everywhere.
             widest: match parts.is_empty() {
                 true => Pattern::confined(widest, style.reach),
                 false => Pattern::confined(widest, Reach::Text),
             },
-            style,
             parts: parts.into(),
-            source: source.into(),
         }
-    }
-
-    /// The text as the policy has it.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Whether variables occur.
-    pub fn has_variables(&self) -> bool {
-        !self.parts.is_empty()
-    }
-
-    /// The pattern, with `*` for every variable.
-    pub fn widest(&self) -> &Pattern {
-        &self.widest
-    }
-
-    /// Whether `value` matches. Conditional where a variable's value is not known.
-    pub fn matches(&self, value: &str, request: &Request<'_>) -> Verdict {
-        if self.style.fold_case {
-            self.matches_folded(&value.to_ascii_lowercase(), request)
-        } else {
-            self.matches_folded(value, request)
-        }
-    }
-
-    fn matches_folded(&self, value: &str, request: &Request<'_>) -> Verdict {
-        if !self.widest.matches(value) {
-            return Verdict::No;
-        }
-        if self.parts.is_empty() {
-            return Verdict::Yes;
-        }
-        match self.resolve(request) {
-            None => Verdict::No,
-            Some((pattern, _)) if !pattern.matches(value) => Verdict::No,
-            Some((_, true)) => Verdict::Yes,
-            Some((_, false)) => Verdict::Conditional,
-        }
-    }
-
-    /// The pattern for `request`, with `*` for values that are not known, and whether
-    /// all were known. `None` where a variable has no value, so that nothing matches.
-    pub fn resolve(&self, request: &Request<'_>) -> Option<(Pattern, bool)> {
-        if self.parts.is_empty() {
-            return Some((self.widest.clone(), true));
-        }
-        let mut certain = true;
-        let mut tokens = Vec::with_capacity(self.source.len() + 16);
-        for part in &self.parts {
-            match part {
-                Part::Tokens(own) => tokens.extend_from_slice(own),
-                Part::Variable { key, default } => match (request.find(key), default) {
-                    (Found::One(value), _) => self.style.push_literal(&mut tokens, value),
-                    (Found::Many([value]), _) => self.style.push_literal(&mut tokens, value),
-                    // The guide allows only single-valued keys as variables.
-                    (Found::Many([_, _, ..]), _) => return None,
-                    (Found::Many([]) | Found::Missing, Some(value)) => {
-                        self.style.push_literal(&mut tokens, value);
-                    }
-                    (Found::Many([]) | Found::Missing, None) => return None,
-                    (Found::Unknown, _) => {
-                        certain = false;
-                        tokens.push(ANY);
-                    }
-                },
-            }
-        }
-        let reach = if certain {
-            self.style.reach
-        } else {
-            Reach::Text
-        };
-        Some((Pattern::confined(tokens, reach), certain))
     }
 }
 
