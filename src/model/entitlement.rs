@@ -31,6 +31,11 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Whether it is [`Tier::None`].
+    pub fn is_none(&self) -> bool {
+        *self == Tier::None
+    }
+
     /// The name used in rules and reports.
     pub const fn as_str(self) -> &'static str {
         match self {

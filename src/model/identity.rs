@@ -64,8 +64,13 @@ pub struct Identity {
     pub created: Option<Timestamp>,
     /// When it last acted.
     pub last_used: Moment,
-    /// The highest tier it holds or can reach, over all its entitlements and paths.
+    /// The highest tier it holds, or reaches by a way that works whatever else is so.
+    /// An entitlement under a condition is held; its own verdict tells the condition.
     pub tier: Tier,
+    /// The highest tier its conditional paths lead to. Says nothing below `tier`: ask
+    /// [`Identity::possible`].
+    #[serde(default, skip_serializing_if = "Tier::is_none")]
+    pub possible_tier: Tier,
     /// Whether it is switched on.
     pub active: bool,
     /// Registered as a break-glass identity in the configuration.
@@ -102,11 +107,18 @@ impl Identity {
             created: None,
             last_used: Moment::Unknown,
             tier: Tier::None,
+            possible_tier: Tier::None,
             active: true,
             break_glass: false,
             platform: false,
             attrs: Attrs::new(),
             location: None,
         }
+    }
+
+    /// The highest tier it reaches if the conditions on its ways hold: at least
+    /// [`Identity::tier`].
+    pub fn possible(&self) -> Tier {
+        self.tier.max(self.possible_tier)
     }
 }

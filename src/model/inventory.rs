@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Attrs, Coverage, Credential, CredentialRef, Entitlement, EntitlementId, EntitlementRef,
     FactKey, FactKind, Grant, GrantRef, Identity, IdentityRef, Location, Path, PermissionSet,
-    PermissionSetRef, Sym, System, Tier, Trust, TrustRef,
+    PermissionSetRef, Sym, System, Tier, Trust, TrustRef, Verdict,
 };
 
 /// An account, organisation, cluster or vault, with its own settings.
@@ -280,9 +280,17 @@ impl Builder {
         at
     }
 
-    /// Adds a path and raises its walker's tier.
+    /// Adds a path. One that works raises its walker's tier; of one that works under
+    /// a condition the walker keeps only that he may get there.
     pub fn path(&mut self, path: Path) {
-        self.raise(path.from, path.tier);
+        let walker = self.identity_mut(path.from);
+        match path.verdict {
+            Verdict::Yes => walker.tier = walker.tier.max(path.tier),
+            Verdict::Conditional => {
+                walker.possible_tier = walker.possible_tier.max(path.tier);
+            }
+            Verdict::No => {}
+        }
         self.facts.paths.push(path);
     }
 
@@ -382,5 +390,38 @@ mod tests {
     #[test]
     fn an_entitlement_raises_its_holder() {
         assert_eq!(one("a").identities[0].tier, Tier::Admin);
+    }
+
+    #[test]
+    fn a_path_raises_its_walker_as_far_as_it_works() {
+        for (verdict, tier, possible) in [
+            (Verdict::Yes, Tier::Admin, Tier::Admin),
+            (Verdict::Conditional, Tier::Read, Tier::Admin),
+            (Verdict::No, Tier::Read, Tier::Read),
+        ] {
+            let mut build = Builder::new();
+            let kind = IdentityKind::Human;
+            let who = build.identity(Identity::new(System::Aws, "1", "a", kind, "a"));
+            build.raise(who, Tier::Read);
+            build.path(Path {
+                system: System::Aws,
+                tenant: Sym::new("1"),
+                from: who,
+                to: None,
+                tier: Tier::Admin,
+                technique: Sym::new("T"),
+                name: Sym::new("t"),
+                verdict,
+                residual: None,
+                gate: Default::default(),
+                steps: Vec::new(),
+                attrs: Attrs::new(),
+                location: None,
+            });
+            let facts = build.finish();
+            assert_eq!(facts.identities[0].tier, tier, "{verdict:?}");
+            assert_eq!(facts.identities[0].possible(), possible, "{verdict:?}");
+            assert_eq!(facts.paths.len(), 1, "a path is told whatever its verdict");
+        }
     }
 }

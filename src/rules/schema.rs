@@ -307,7 +307,8 @@ record!(IDENTITY "identity" Some(FactKind::Identity), Identity {
     name Ty::Str; "name for people" => |x| x.name;
     owner Ty::Str, optional; "who answers for it" => |x| x.owner;
     created Ty::Time, optional; "when it was made" => |x| x.created;
-    tier Ty::Enum(&TIER); "the highest tier it holds or can reach" => |x| variant!(x.tier);
+    tier Ty::Enum(&TIER); "the highest tier it holds or certainly reaches" => |x| variant!(x.tier);
+    possible_tier Ty::Enum(&TIER); "the highest tier it reaches if the conditions on its ways hold; at least `tier`" => |x| variant!(x.possible());
     active Ty::Bool; "whether it is switched on" => |x| x.active;
     break_glass Ty::Bool; "registered for emergencies in the configuration" => |x| x.break_glass;
     platform Ty::Bool; "made and managed by the platform itself" => |x| x.platform;

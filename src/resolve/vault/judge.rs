@@ -169,7 +169,11 @@ impl Court<'_> {
             let tier = self.catalogue.techniques[hit.technique].tier;
             for (policy, _) in &hit.given_by {
                 let share = &mut judged.shares[*policy];
-                share.tier = share.tier.max(tier);
+                // What needs more than the policy gives is no part of its plain worth;
+                // the path tells it with its condition.
+                if hit.verdict >= share.verdict {
+                    share.tier = share.tier.max(tier);
+                }
             }
         }
         judged.tier = judged
@@ -553,5 +557,14 @@ mod tests {
             judged.hits[0].residual.as_deref(),
             Some("only allowed parameters are used")
         );
+    }
+
+    #[test]
+    fn a_conditional_escalation_is_no_plain_worth() {
+        let judged = judge(&[r#"path "secret/data/app/*" { capabilities=["read"] }
+               path "sys/policies/acl/*" { capabilities=["update"] required_parameters=["policy"] }"#]);
+        assert_eq!(judged.hits[0].verdict, Verdict::Conditional);
+        assert_eq!(judged.shares[0].verdict, Verdict::Yes);
+        assert!(judged.tier < Tier::Admin, "{:?}", judged.tier);
     }
 }

@@ -365,6 +365,8 @@ impl Cluster<'_> {
             paths.push(path);
         }
         for path in paths {
+            // The node is reached for certain, whichever pods turn out to share it.
+            self.build.raise(path.from, Tier::Write);
             self.build.path(path);
         }
     }
