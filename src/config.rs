@@ -274,6 +274,10 @@ pub struct Kubernetes {
     /// List secrets that are credentials, as metadata only. Needs the right to list
     /// secrets, which is a right over all of them.
     pub secrets: bool,
+    /// Which cluster manifests are for: patterns of their paths (`*` for any text) and
+    /// the cluster's name, first match wins. Without it all manifests are one cluster.
+    #[serde(deserialize_with = "ordered")]
+    pub manifests: Vec<(String, String)>,
 }
 
 /// Settings that cannot be used.
@@ -342,6 +346,30 @@ impl Config {
             .map(|folder| folder.join(FILE))
             .find(|path| path.is_file())
     }
+}
+
+/// Reads a map in the order in which it is written.
+fn ordered<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {
+    struct Pairs;
+    impl<'de> serde::de::Visitor<'de> for Pairs {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map of patterns to names")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
+            }
+            Ok(pairs)
+        }
+    }
+    from.deserialize_map(Pairs)
 }
 
 /// Reads `90d`, `12h`, `30m` or `1d 12h`.

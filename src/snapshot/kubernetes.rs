@@ -42,6 +42,7 @@ const LOOK: usize = 1 << 20;
 /// none.
 ///
 /// * `objects`: objects as YAML or JSON, in any shape `kubectl` or people write
+/// * `audit`: an audit log, one event a line
 /// * `version`, `flags`, `metrics`: the API server's answers of `/version`, `/flagz`
 ///   and `/metrics`
 /// * `scanner`: the scanner's own rights (`SelfSubjectRulesReview`)
@@ -65,16 +66,44 @@ pub(super) fn recognise(path: &str, text: &[u8]) -> Option<&'static str> {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     let yaml = match extension {
         Some("yaml" | "yml") => true,
-        Some("json") | None => false,
+        Some("json" | "jsonl" | "ndjson" | "log") | None => false,
         Some(_) => return None,
     };
     let start = head.trim_start_matches('\u{feff}').trim_start();
+    if is_audit(start) {
+        return Some("audit");
+    }
+    if matches!(extension, Some("jsonl" | "ndjson" | "log")) {
+        return None;
+    }
     let objects = if start.starts_with(['{', '[']) {
         is_json(head)
     } else {
         (yaml || extension.is_none()) && is_yaml(head)
     };
     objects.then_some("objects")
+}
+
+/// Events of an API server's audit log, one a line or as a list.
+fn is_audit(start: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        kind: std::borrow::Cow<'a, str>,
+        #[serde(borrow, rename = "apiVersion")]
+        version: std::borrow::Cow<'a, str>,
+    }
+    if !start.starts_with('{') || !start.contains("audit.k8s.io/") {
+        return false;
+    }
+    let line = start.lines().next().unwrap_or_default();
+    let known = |text: &str| {
+        serde_json::from_str::<Head<'_>>(text).is_ok_and(|head| {
+            head.version.starts_with("audit.k8s.io/")
+                && matches!(head.kind.as_ref(), "Event" | "EventList")
+        })
+    };
+    known(line) || known(start)
 }
 
 fn is_json(head: &str) -> bool {

@@ -7,7 +7,7 @@ const fn on(on: FactKind, name: &'static str, ty: Type, doc: &'static str) -> At
 }
 
 use FactKind::{Credential, Entitlement, Identity, Path, Source, Trust};
-use Type::{Bool, Duration, Int, List, String};
+use Type::{Bool, Duration, Int, List, String, Timestamp};
 
 /// The attributes this resolver sets.
 pub const ATTRIBUTES: &[AttributeDecl] = &[
@@ -168,6 +168,18 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
         "the escalation policy that hands out this group",
     ),
     on(
+        Entitlement,
+        "unused_for",
+        Duration,
+        "how long the audit log shows no use of it, as far as the log reaches",
+    ),
+    on(
+        Entitlement,
+        "unused_rules",
+        List,
+        "rules of the role the audit log shows no use of, where others of it were used",
+    ),
+    on(
         Identity,
         "namespace",
         String,
@@ -263,6 +275,25 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
         "workload",
         String,
         "the pod or template from which the path leads to its node",
+    ),
+    on(
+        Path,
+        "pod_security",
+        String,
+        "what pods may be where it works (`privileged`, `baseline`, `restricted`), as far as namespaces say",
+    ),
+    on(
+        Path,
+        "accounts",
+        List,
+        "service accounts of the pods on a node",
+    ),
+    on(Path, "secrets", List, "secrets the pods on a node need"),
+    on(
+        Path,
+        "platform_account",
+        Bool,
+        "the strongest account on the node is the platform's own",
     ),
     on(Path, "escapes", List, "what lets the pod out to its node"),
     on(Credential, "usages", List, "what a bootstrap token is for"),
@@ -422,5 +453,23 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
         "other_authorizers",
         List,
         "authorizers besides RBAC and Node that allowed requests",
+    ),
+    on(
+        Source,
+        "audit_from",
+        Timestamp,
+        "first entry of the audit log that was read",
+    ),
+    on(
+        Source,
+        "audit_to",
+        Timestamp,
+        "last entry of the audit log that was read",
+    ),
+    on(
+        Source,
+        "crowded_namespaces",
+        List,
+        "namespaces whose own bindings name more than 25 subjects",
     ),
 ];

@@ -4,14 +4,17 @@ mod cloud;
 mod credentials;
 mod entitlements;
 mod identities;
+mod nodes;
 mod paths;
 mod tenant;
+mod usage;
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::Context;
 use super::aggregate::Effective;
+use super::audit::AuditLog;
 use super::defaults::Defaults;
 use super::evaluate::Evaluator;
 use super::grants::{self, State};
@@ -45,6 +48,10 @@ struct Cluster<'o> {
     vendors: Vec<Option<Sym>>,
     /// Running pods and replicas per service account (namespace, name).
     pods: FxHashMap<(Sym, Sym), Use>,
+    /// How free pods are in each namespace that was read.
+    pod_levels: FxHashMap<Sym, nodes::PodSecurity>,
+    /// What the audit log shows in use, where there is one.
+    usage: Option<usage::Usage>,
     identities: FxHashMap<Principal, IdentityRef>,
     build: Builder,
 }
@@ -62,6 +69,7 @@ pub(super) fn make(
     tenant: Sym,
     objects: &Objects,
     status: &Status,
+    audit: Option<&AuditLog>,
     context: &Context<'_>,
 ) -> Inventory {
     let states = grants::classify(objects, context.now);
@@ -109,6 +117,8 @@ pub(super) fn make(
             .collect(),
         states,
         pods: uses(objects),
+        pod_levels: nodes::levels(&objects.namespaces),
+        usage: audit.map(|log| usage::Usage::of(log, &evaluator)),
         identities: FxHashMap::default(),
         build: Builder::new(),
     };
@@ -119,6 +129,7 @@ pub(super) fn make(
     cluster.describe_credentials();
     cluster.describe_trusts();
     cluster.describe_coverage();
+    cluster.cover_usage();
     cluster.build.finish()
 }
 

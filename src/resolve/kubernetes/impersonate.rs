@@ -29,51 +29,102 @@ pub(super) struct Target {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+/// Who asks to be somebody else.
+#[derive(Clone, Copy)]
+pub(super) struct Requester<'r> {
+    pub user: &'r str,
+    pub groups: &'r [Sym],
+    /// The node the requester's token is bound to, where the case tells its extras.
+    pub node: Option<&'r str>,
+    /// Whether the case tells them at all.
+    pub extra_known: bool,
+}
+
 /// An impersonation that was let in.
 pub(super) struct Admitted {
     /// `impersonate` for the classic one, else the mode.
     pub mode: &'static str,
     /// The groups the request then has.
     pub groups: Vec<Sym>,
+    /// What the requester's token must be like.
+    pub residual: Option<String>,
 }
 
-/// Whether `user` may make `request` as `target`, and by which mode. The first mode
-/// that admits wins; whether the target may make the request is asked afterwards.
+/// The mode by which a workload acts as the node it runs on.
+const ASSOCIATED: &str = "associated-node";
+
+/// Whether somebody may make `request` as `target`, and by which mode. The first mode
+/// that admits wins, one that asks nothing of the token before one that does; whether
+/// the target may make the request is asked afterwards.
 pub(super) fn admit(
     evaluator: &Evaluator<'_>,
-    user: &str,
-    groups: &[Sym],
+    requester: Requester<'_>,
     target: &Target,
     request: &Request<'_>,
 ) -> Option<Admitted> {
+    let Requester { user, groups, .. } = requester;
     let allowed = |asked: &Request<'_>| evaluator.grants(user, groups, asked).next().is_some();
-    let constrained = mode_of(target).filter(|mode| {
+    let admits = |mode: &str| {
         let on = format!("impersonate-on:{mode}:{}", request.verb);
         allowed(&Request {
             verb: &on,
             ..*request
         }) && every_part(target, Some(mode), &allowed)
-    });
+    };
+    let associated = association(requester, target)
+        .filter(|_| admits(ASSOCIATED))
+        .map(|residual| Admitted {
+            mode: ASSOCIATED,
+            groups: groups_of(target, true),
+            residual,
+        });
+    if associated
+        .as_ref()
+        .is_some_and(|admitted| admitted.residual.is_none())
+    {
+        return associated;
+    }
+    let constrained = mode_of(target).filter(|mode| admits(mode));
     let mode = match constrained {
         Some(mode) => mode,
         None if every_part(target, None, &allowed) => "impersonate",
-        None => return None,
+        None => return associated,
     };
     Some(Admitted {
         mode,
         groups: groups_of(target, constrained.is_some()),
+        residual: None,
     })
 }
 
-/// The constrained mode that may carry `target`. (`associated-node` needs the
-/// requester's token to name its node, which no object tells.)
+/// Whether a service account's token may be bound to the node it wants to act as:
+/// `Some(None)` if it is, `Some(Some(…))` if the case does not tell.
+fn association(requester: Requester<'_>, target: &Target) -> Option<Option<String>> {
+    let node = split_node(&target.user).filter(|_| is_bare(target))?;
+    split_service_account(requester.user)?;
+    match (requester.extra_known, requester.node) {
+        (true, bound) => (bound == Some(node)).then_some(None),
+        (false, _) => Some(Some(format!(
+            "the token is bound to a pod on node `{node}` ({NODE_NAME})"
+        ))),
+    }
+}
+
+/// The extra that names the node a token's pod runs on.
+pub(super) const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
+
+/// Whether nothing but the user's name is asked for.
+fn is_bare(target: &Target) -> bool {
+    target.uid.is_empty() && target.groups.is_empty() && target.extra.is_empty()
+}
+
+/// The constrained mode that may carry `target`, besides that of the own node.
 fn mode_of(target: &Target) -> Option<&'static str> {
-    let bare = target.uid.is_empty() && target.groups.is_empty() && target.extra.is_empty();
     if split_node(&target.user).is_some() {
-        return bare.then_some("arbitrary-node");
+        return is_bare(target).then_some("arbitrary-node");
     }
     if split_service_account(&target.user).is_some() {
-        return bare.then_some("serviceaccount");
+        return is_bare(target).then_some("serviceaccount");
     }
     Some("user-info")
 }
@@ -102,7 +153,9 @@ fn every_part(
     };
     let name = if let Some((namespace, name)) = split_service_account(&target.user) {
         may(group, "serviceaccounts", "", namespace, name)
-    } else if let (Some(_), Some(node)) = (mode, split_node(&target.user)) {
+    } else if let (Some(mode), Some(node)) = (mode, split_node(&target.user)) {
+        // The own node is asked about as any node: the mode already ties it.
+        let node = if mode == ASSOCIATED { "*" } else { node };
         may(group, "nodes", "", "", node)
     } else {
         may(group, "users", "", "", target.user.as_str())

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod attributes;
+mod audit;
 mod catalogue;
 mod cloud;
 mod credentials;
@@ -17,6 +18,7 @@ mod grants;
 mod impersonate;
 mod jit;
 mod judge;
+mod node;
 mod objects;
 mod rbac;
 mod simulate;
@@ -44,20 +46,63 @@ const MANIFESTS: &str = "manifests";
 pub fn resolve(documents: &[&Document], context: &Context<'_>) -> Inventory {
     let mut clusters: BTreeMap<Sym, Vec<&Document>> = BTreeMap::new();
     for document in documents {
-        let tenant = document.tenant.unwrap_or_else(|| Sym::new(MANIFESTS));
+        let tenant = document
+            .tenant
+            .unwrap_or_else(|| manifest_cluster(document, context));
         clusters.entry(tenant).or_default().push(document);
     }
     let mut all = Inventory::default();
+    // An audit log by itself is about the one cluster that is scanned beside it.
+    let manifests = Sym::new(MANIFESTS);
+    let only_audit = |list: &Vec<&Document>| list.iter().all(|one| one.kind == "audit");
+    if clusters.len() > 1 && clusters.get(&manifests).is_some_and(only_audit) {
+        let logs = clusters.remove(&manifests).unwrap_or_default();
+        let names: Vec<&str> = clusters.keys().map(|name| name.as_str()).collect();
+        if names.len() == 1 {
+            clusters.values_mut().for_each(|list| list.extend(&logs));
+        } else {
+            let reason = format!(
+                "the audit log could be of any of the clusters {}; it was not used",
+                names.join(", ")
+            );
+            all.coverage.push(
+                Coverage::lacking(
+                    System::Kubernetes,
+                    manifests,
+                    "kubernetes.audit-log",
+                    Seen::None,
+                    reason,
+                )
+                .remedy("scan one cluster with its log, or put the log into the cluster's directory of a snapshot"),
+            );
+        }
+    }
     for (tenant, documents) in clusters {
         all.append(resolve_cluster(tenant, &documents, context));
     }
     all
 }
 
+/// The cluster a manifest is for, as the configuration says; else all are one.
+fn manifest_cluster(document: &Document, context: &Context<'_>) -> Sym {
+    context
+        .config
+        .kubernetes
+        .manifests
+        .iter()
+        .find(|(pattern, _)| {
+            [document.path, document.file]
+                .iter()
+                .any(|path| catalogue::glob(pattern, path))
+        })
+        .map_or_else(|| Sym::new(MANIFESTS), |(_, cluster)| Sym::new(cluster))
+}
+
 fn resolve_cluster(tenant: Sym, documents: &[&Document], context: &Context<'_>) -> Inventory {
     let mut status = Status::default();
     let mut objects = Objects::default();
     let mut gaps = Vec::new();
+    let mut audit: Option<audit::AuditLog> = None;
     let read: Vec<Result<Objects, String>> = documents
         .par_iter()
         .map(|document| match std::str::from_utf8(&document.text) {
@@ -81,6 +126,7 @@ fn resolve_cluster(tenant: Sym, documents: &[&Document], context: &Context<'_>) 
             "version" => status.read_version(text),
             "flags" => status.read_flags(text),
             "metrics" => status.read_metrics(text),
+            "audit" => audit.get_or_insert_default().read(text),
             _ => {}
         }
         match part {
@@ -103,7 +149,7 @@ fn resolve_cluster(tenant: Sym, documents: &[&Document], context: &Context<'_>) 
         objects.assume_defaults();
     }
     objects.settle();
-    let mut inventory = facts::make(tenant, &objects, &status, context);
+    let mut inventory = facts::make(tenant, &objects, &status, audit.as_ref(), context);
     for (message, help) in gaps {
         let mut gap = Coverage::lacking(
             System::Kubernetes,

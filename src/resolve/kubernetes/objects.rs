@@ -16,6 +16,7 @@ use super::defaults::Defaults;
 use super::document::{self, Node, Source};
 use super::evaluate::{Evaluator, Index};
 use super::jit::JitObject;
+use super::node::{Graph, Volume};
 use super::rbac::{Binding, GROUP, Meta, Role, group_of};
 use super::workload::{ServiceAccount, Workload};
 use crate::model::Sym;
@@ -34,6 +35,10 @@ pub struct Objects {
     pub(crate) csrs: Vec<Csr>,
     pub(crate) aws_auth: Vec<AwsAuth>,
     pub(crate) jit: Vec<JitObject>,
+    pub(crate) volumes: Vec<Volume>,
+    /// Volume attachments and resource slices, with the node each is of.
+    pub(crate) attachments: Vec<(Sym, Sym)>,
+    pub(crate) slices: Vec<(Sym, Sym)>,
     /// Names of custom resource definitions.
     pub(crate) definitions: Vec<Sym>,
     /// How many objects of each kind were read, those passed over included.
@@ -41,6 +46,7 @@ pub struct Objects {
     /// What could not be read.
     pub(crate) problems: Vec<Problem>,
     index: OnceLock<Index>,
+    graph: OnceLock<Graph>,
     included: Mutex<FxHashMap<String, Included>>,
 }
 
@@ -75,6 +81,9 @@ const PLURALS: &[(&str, &str)] = &[
     ("namespaces", "Namespace"),
     ("nodes", "Node"),
     ("pods", "Pod"),
+    ("persistentvolumes", "PersistentVolume"),
+    ("volumeattachments", "VolumeAttachment"),
+    ("resourceslices", "ResourceSlice"),
     ("secrets", "Secret"),
     ("configmaps", "ConfigMap"),
     ("deployments", "Deployment"),
@@ -110,7 +119,7 @@ impl Objects {
     /// Takes in the objects of `text`, which stands in `file`. `path` tells what
     /// metadata without a kind is about (`secrets.<type>.json`).
     pub(crate) fn add(&mut self, file: Sym, path: &str, text: &str) {
-        self.index = OnceLock::new();
+        self.forget();
         let source = Source::new(file, text);
         let (documents, errors) = document::parse(text);
         for document in &documents {
@@ -198,6 +207,17 @@ impl Objects {
             "ConfigMap" if is("") => self.aws_auth.extend(AwsAuth::read(node, source)),
             "CertificateSigningRequest" => self.csrs.push(Csr::read(node, source)),
             "CustomResourceDefinition" => self.definitions.push(meta().name),
+            "PersistentVolume" if is("") => self.volumes.extend(Volume::read(node)),
+            "VolumeAttachment" | "ResourceSlice" => {
+                let of = node
+                    .get("spec")
+                    .map(|spec| spec.sym_of("nodeName"))
+                    .unwrap_or_default();
+                match kind {
+                    "ResourceSlice" => self.slices.push((meta().name, of)),
+                    _ => self.attachments.push((meta().name, of)),
+                }
+            }
             _ => match Workload::read(kind, group, node, source) {
                 Some(workload) => self.workloads.push(workload),
                 None => self.jit.extend(JitObject::read(
@@ -213,7 +233,7 @@ impl Objects {
 
     /// Takes in the objects of another file.
     pub(crate) fn append(&mut self, other: Objects) {
-        self.index = OnceLock::new();
+        self.forget();
         self.roles.extend(other.roles);
         self.bindings.extend(other.bindings);
         self.service_accounts.extend(other.service_accounts);
@@ -224,6 +244,9 @@ impl Objects {
         self.csrs.extend(other.csrs);
         self.aws_auth.extend(other.aws_auth);
         self.jit.extend(other.jit);
+        self.volumes.extend(other.volumes);
+        self.attachments.extend(other.attachments);
+        self.slices.extend(other.slices);
         self.definitions.extend(other.definitions);
         self.problems.extend(other.problems);
         for (kind, count) in other.counts {
@@ -243,7 +266,7 @@ impl Objects {
             .iter()
             .filter(|role| !known.contains(&(role.cluster, role.meta.namespace, role.meta.name)));
         self.roles.extend(missing.cloned());
-        self.index = OnceLock::new();
+        self.forget();
     }
 
     /// The authorizer over these roles and bindings; indexed on first use.
@@ -255,6 +278,17 @@ impl Objects {
                 .index
                 .get_or_init(|| Index::new(&self.roles, &self.bindings)),
         }
+    }
+
+    /// Which node has to do with which objects; worked out on first use.
+    pub(crate) fn graph(&self) -> &Graph {
+        self.graph.get_or_init(|| Graph::new(self))
+    }
+
+    /// Forgets what was worked out from the objects.
+    fn forget(&mut self) {
+        self.index = OnceLock::new();
+        self.graph = OnceLock::new();
     }
 
     /// The objects of the file at `path`, read once.
@@ -277,7 +311,7 @@ impl Objects {
     /// Puts everything into a fixed order. Of two objects with one name the last
     /// stays, as when both are applied one after the other.
     pub(crate) fn settle(&mut self) {
-        self.index = OnceLock::new();
+        self.forget();
         keep_last(&mut self.roles, |role| {
             (role.cluster, role.meta.namespace, role.meta.name)
         });

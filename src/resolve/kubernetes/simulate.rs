@@ -1,10 +1,13 @@
 //! `tenure simulate kubernetes`: the authorizer, asked one case at a time.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::evaluate::{Evaluator, Grant, Request};
-use super::impersonate::{self, Target};
+use super::impersonate::{self, NODE_NAME, Requester, Target};
+use super::node::{self, Ruling};
 use super::objects::Objects;
 use super::rbac::SubjectKind;
 use super::subject::implied_groups;
@@ -20,6 +23,8 @@ struct Case {
     user: Option<String>,
     /// As the API server would have them. Left out, those every such user has.
     groups: Option<Vec<String>>,
+    /// What the user's token says besides; left out, it is not known.
+    extra: Option<BTreeMap<String, Vec<String>>>,
     attr: Option<Question>,
     #[serde(rename = "as")]
     target: Option<Target>,
@@ -36,24 +41,30 @@ struct Question {
     subresource: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
+    /// As `kubectl --field-selector` takes it; `metadata.name` is the name asked for.
+    #[serde(alias = "fieldSelector")]
+    field_selector: Option<String>,
     #[serde(alias = "path")]
     non_resource_url: Option<String>,
 }
 
-/// Answers one line of JSON about `objects`: `allowed`, `denied` or `error`, with the
-/// binding and role that allow it. A case may name another file in `objects`; each
-/// such file is read once.
+/// Answers one line of JSON about `objects`: `allowed`, `denied`, `conditional` or
+/// `error`, with the binding and role, or the node's authorizer, that allow it. The
+/// Node authorizer is asked besides RBAC, as on every cluster; where it depends on pods
+/// and the objects hold none, the answer is `conditional`. What NodeRestriction makes
+/// of a kubelet's write stands beside the answer, under `admission`. A case may name
+/// another file in `objects`; each such file is read once.
 pub fn simulate(objects: &Objects, line: &str) -> Value {
     let case: Case = match serde_json::from_str(line) {
         Ok(case) => case,
         Err(error) => return failure(Value::Null, format!("not a case: {error}")),
     };
     let answer = match &case.objects {
-        None => answer(&objects.evaluator(), &case),
+        None => answer(objects, &case),
         Some(path) => objects
             .include(path)
             .map_err(|message| message.to_string())
-            .and_then(|objects| answer(&objects.evaluator(), &case)),
+            .and_then(|objects| answer(&objects, &case)),
     };
     answer.unwrap_or_else(|message| failure(case.id, message))
 }
@@ -62,7 +73,8 @@ fn failure(id: Value, message: String) -> Value {
     json!({"id": id, "answer": "error", "message": message})
 }
 
-fn answer(evaluator: &Evaluator<'_>, case: &Case) -> Result<Value, String> {
+fn answer(objects: &Objects, case: &Case) -> Result<Value, String> {
+    let evaluator = &objects.evaluator();
     let user = case.user.as_deref().ok_or("`user` is missing")?;
     let question = case.attr.as_ref().unwrap_or(&case.question);
     let text = |field: &'_ Option<String>| field.clone().unwrap_or_default();
@@ -80,47 +92,140 @@ fn answer(evaluator: &Evaluator<'_>, case: &Case) -> Result<Value, String> {
     if resource.is_empty() && question.non_resource_url.is_none() {
         return Err("`resource` or `non_resource_url` is missing".to_owned());
     }
+    let selector = text(&question.field_selector);
+    let selected = selector
+        .split(',')
+        .find_map(|term| term.trim().strip_prefix("metadata.name="));
     let request = Request {
         verb: &verb,
         group: &group,
         resource: &resource,
         subresource: &subresource,
         namespace: &namespace,
-        name: &name,
+        name: match name.is_empty() {
+            true => selected.unwrap_or_default().trim_start_matches('='),
+            false => &name,
+        },
         url: question.non_resource_url.as_deref(),
     };
     let groups = match &case.groups {
         Some(groups) => groups.iter().map(Sym::from).collect(),
         None => implied_groups(user),
     };
-    let (grants, mode) = match &case.target {
-        None => (first(evaluator, user, &groups, &request), None),
-        Some(target) => match impersonate::admit(evaluator, user, &groups, target, &request) {
-            None => (None, None),
-            Some(admitted) => (
-                first(evaluator, &target.user, &admitted.groups, &request),
-                Some(admitted.mode),
-            ),
-        },
+    let ask = |user: &str, groups: &[Sym]| decide(objects, user, groups, &request, &selector);
+    let mut admitted = None;
+    let answer = match &case.target {
+        None => ask(user, &groups),
+        Some(target) => {
+            let bound = case.extra.as_ref().and_then(|extra| extra.get(NODE_NAME));
+            let requester = Requester {
+                user,
+                groups: &groups,
+                node: bound
+                    .filter(|names| names.len() == 1)
+                    .map(|names| names[0].as_str()),
+                extra_known: case.extra.is_some(),
+            };
+            admitted = impersonate::admit(evaluator, requester, target, &request);
+            match &admitted {
+                None => Answer::Denied,
+                Some(admitted) => ask(&target.user, &admitted.groups).when(&admitted.residual),
+            }
+        }
     };
-    let mut out = json!({
-        "id": case.id,
-        "answer": if grants.is_some() { "allowed" } else { "denied" },
-        "by": grants.map(|grant| describe(evaluator, grant)),
-    });
-    if let (Some(mode), Some(map)) = (mode, out.as_object_mut()) {
-        map.insert("impersonation".to_owned(), mode.into());
+    let mut out = json!({"id": case.id, "answer": answer.word(), "by": Value::Null});
+    let Some(map) = out.as_object_mut() else {
+        return Ok(out);
+    };
+    match &answer {
+        Answer::Denied => {}
+        Answer::Allowed(by) => {
+            map.insert("by".to_owned(), by.clone());
+        }
+        Answer::Conditional(by, residual) => {
+            map.insert("by".to_owned(), by.clone());
+            map.insert("residual".to_owned(), residual.as_str().into());
+        }
+    }
+    let (asker, with) = match (&case.target, &admitted) {
+        (Some(target), Some(admitted)) => (target.user.as_str(), &admitted.groups),
+        _ => (user, &groups),
+    };
+    if let Some(admitted) = &admitted {
+        map.insert("impersonation".to_owned(), admitted.mode.into());
+    }
+    if !matches!(answer, Answer::Denied)
+        && let Some(node) = node::node_of(asker, with)
+        && let Some(ruling) = node::restrict(objects.graph(), node, &request)
+    {
+        let (word, because) = match ruling {
+            Ruling::Yes(because) => ("allowed", because),
+            Ruling::If(residual) => ("conditional", residual),
+            Ruling::No => ("denied", "it is not the node's own".to_owned()),
+        };
+        map.insert(
+            "admission".to_owned(),
+            json!({"plugin": "NodeRestriction", "answer": word, "because": because}),
+        );
     }
     Ok(out)
 }
 
-fn first(
-    evaluator: &Evaluator<'_>,
+/// What the authorizers say together.
+enum Answer {
+    Denied,
+    Allowed(Value),
+    Conditional(Value, String),
+}
+
+impl Answer {
+    const fn word(&self) -> &'static str {
+        match self {
+            Answer::Denied => "denied",
+            Answer::Allowed(_) => "allowed",
+            Answer::Conditional(..) => "conditional",
+        }
+    }
+
+    /// The same, under a condition.
+    fn when(self, condition: &Option<String>) -> Self {
+        match (self, condition) {
+            (Answer::Allowed(by), Some(condition)) => Answer::Conditional(by, condition.clone()),
+            (Answer::Conditional(by, residual), Some(condition)) => {
+                Answer::Conditional(by, format!("{condition}; {residual}"))
+            }
+            (answer, _) => answer,
+        }
+    }
+}
+
+/// Asks the Node authorizer and RBAC. Either one suffices.
+fn decide(
+    objects: &Objects,
     user: &str,
     groups: &[Sym],
     request: &Request<'_>,
-) -> Option<Grant> {
-    evaluator.grants(user, groups, request).next()
+    selector: &str,
+) -> Answer {
+    let evaluator = &objects.evaluator();
+    let node = node::node_of(user, groups);
+    let by =
+        |node: &str, because: &str| json!({"authorizer": "Node", "node": node, "because": because});
+    let ruling = node.map_or(Ruling::No, |node| {
+        node::authorize(objects.graph(), node, request, selector)
+    });
+    let node = node.unwrap_or_default();
+    if let Ruling::Yes(because) = &ruling {
+        return Answer::Allowed(by(node, because));
+    }
+    let granted = evaluator.grants(user, groups, request).next();
+    match (granted, ruling) {
+        (Some(grant), _) => Answer::Allowed(describe(evaluator, grant)),
+        (None, Ruling::If(residual)) => {
+            Answer::Conditional(json!({"authorizer": "Node", "node": node}), residual)
+        }
+        (None, _) => Answer::Denied,
+    }
 }
 
 fn describe(evaluator: &Evaluator<'_>, grant: Grant) -> Value {

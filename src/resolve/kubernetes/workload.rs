@@ -41,10 +41,23 @@ pub(crate) struct Workload {
     pub running: bool,
     /// What ties it to its node: `privileged`, `hostPID`, `hostPath:/…`, `capability:…`.
     pub host: Vec<Sym>,
-    /// Secrets it mounts or takes into its environment.
+    /// Secrets its node reads for it: mounted, taken into its environment, or for
+    /// pulling images.
     pub secrets: Vec<Sym>,
+    /// What else its node reads for it.
+    pub uses: Uses,
+    /// The copy in the API of a pod the node runs by itself.
+    pub mirror: bool,
     /// Where the service account or the workload is named.
     pub location: Option<Location>,
+}
+
+/// Names of objects a pod refers to, besides secrets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    pub config_maps: Vec<Sym>,
+    pub claims: Vec<Sym>,
+    pub resource_claims: Vec<Sym>,
 }
 
 impl Workload {
@@ -100,6 +113,12 @@ impl Workload {
             running,
             host: host_ties(pod),
             secrets: secret_names(pod),
+            // Templates are on no node, so nothing reads these for them.
+            uses: match kind {
+                "Pod" => uses(node, pod, &meta.name),
+                _ => Uses::default(),
+            },
+            mirror: meta.annotation("kubernetes.io/config.mirror").is_some(),
             location: named.map(|name| source.locate(name)).or(meta.location),
             meta,
         })
@@ -144,18 +163,31 @@ fn host_ties(pod: &Node<'_>) -> Vec<Sym> {
     ties
 }
 
-/// Names of the secrets a pod can read without asking the API, sorted.
+/// Names of the secrets a node reads for a pod, sorted.
 fn secret_names(pod: &Node<'_>) -> Vec<Sym> {
     let mut names = Vec::new();
     let mut add = |name: Option<&Node<'_>>| {
         names.extend(name.and_then(Node::text).map(Sym::new));
     };
+    for secret in pod.items_of("imagePullSecrets") {
+        add(secret.get("name"));
+    }
     for volume in pod.items_of("volumes") {
         add(volume.at(&["secret", "secretName"]));
-        for source in volume
-            .get("projected")
-            .map_or(&[][..], |projected| projected.items_of("sources"))
-        {
+        add(volume.at(&["azureFile", "secretName"]));
+        add(volume.at(&["csi", "nodePublishSecretRef", "name"]));
+        for kind in [
+            "cephfs",
+            "cinder",
+            "flexVolume",
+            "rbd",
+            "scaleIO",
+            "iscsi",
+            "storageos",
+        ] {
+            add(volume.at(&[kind, "secretRef", "name"]));
+        }
+        for source in projected(volume) {
             add(source.at(&["secret", "name"]));
         }
     }
@@ -170,4 +202,53 @@ fn secret_names(pod: &Node<'_>) -> Vec<Sym> {
     names.sort();
     names.dedup();
     names
+}
+
+fn projected<'n, 'a>(volume: &'n Node<'a>) -> &'n [Node<'a>] {
+    volume
+        .get("projected")
+        .map_or(&[], |projected| projected.items_of("sources"))
+}
+
+/// What else a node reads for a pod.
+fn uses(object: &Node<'_>, pod: &Node<'_>, pod_name: &str) -> Uses {
+    let mut uses = Uses::default();
+    let text = |node: Option<&Node<'_>>| node.and_then(Node::text).map(Sym::new);
+    for volume in pod.items_of("volumes") {
+        uses.config_maps
+            .extend(text(volume.at(&["configMap", "name"])));
+        for source in projected(volume) {
+            uses.config_maps
+                .extend(text(source.at(&["configMap", "name"])));
+        }
+        uses.claims
+            .extend(text(volume.at(&["persistentVolumeClaim", "claimName"])));
+        if let (Some(_), Some(name)) = (volume.get("ephemeral"), volume.text_of("name")) {
+            uses.claims.push(Sym::new(&format!("{pod_name}-{name}")));
+        }
+    }
+    for container in containers(pod) {
+        for from in container.items_of("envFrom") {
+            uses.config_maps
+                .extend(text(from.at(&["configMapRef", "name"])));
+        }
+        for variable in container.items_of("env") {
+            uses.config_maps
+                .extend(text(variable.at(&["valueFrom", "configMapKeyRef", "name"])));
+        }
+    }
+    for claim in pod.items_of("resourceClaims") {
+        uses.resource_claims
+            .extend(text(claim.get("resourceClaimName")));
+    }
+    if let Some(status) = object.get("status") {
+        for claim in status.items_of("resourceClaimStatuses") {
+            uses.resource_claims
+                .extend(text(claim.get("resourceClaimName")));
+        }
+        uses.resource_claims.extend(text(
+            status.at(&["extendedResourceClaimStatus", "resourceClaimName"]),
+        ));
+    }
+    uses
 }

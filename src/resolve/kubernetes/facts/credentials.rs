@@ -66,9 +66,12 @@ impl Cluster<'_> {
         credential.tier = principal.map_or(Tier::None, |principal| self.tier_of(principal));
         let day = |label: &str| secret.meta.label(label);
         // The label is set on first use (1.26 and later); without it nobody knows.
-        credential.last_used = Moment::or_unknown(
-            day("kubernetes.io/legacy-token-last-used").and_then(|day| midnight(&day)),
-        );
+        let labelled = day("kubernetes.io/legacy-token-last-used").and_then(|day| midnight(&day));
+        let logged = self.usage.as_ref().and_then(|usage| {
+            let key = (secret.meta.namespace, secret.meta.name);
+            usage.tokens.get(&key).copied()
+        });
+        credential.last_used = Moment::or_unknown(labelled.max(logged));
         if let Some(since) = day("kubernetes.io/legacy-token-invalid-since") {
             credential.active = false;
             credential.attrs.set("invalid_since", since);

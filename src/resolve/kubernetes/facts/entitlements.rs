@@ -240,6 +240,7 @@ impl Cluster<'_> {
             }
         }
         self.set_activation(&mut fact, at, principal);
+        self.set_usage(&mut fact, at, number);
         Some(fact)
     }
 

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::{Cluster, SYSTEM, identity_id};
-use crate::model::{Identity, IdentityKind, Moment, Sym};
+use crate::model::{Identity, IdentityKind, Sym};
 use crate::resolve::kubernetes::catalogue::glob;
 use crate::resolve::kubernetes::defaults::Defaults;
+use crate::resolve::kubernetes::node;
 use crate::resolve::kubernetes::subject::{
     ANONYMOUS, MASTERS, Principal, UNAUTHENTICATED, service_account, split_node,
     split_service_account,
@@ -35,6 +36,10 @@ impl Cluster<'_> {
         {
             let user = service_account(&workload.meta.namespace, &workload.service_account);
             all.entry(Principal::User(Sym::new(&user))).or_default();
+        }
+        for node in node::nodes(self.objects) {
+            let user = Sym::new(&format!("system:node:{node}"));
+            all.entry(Principal::User(user)).or_default();
         }
         let mapped = self.objects.aws_auth.iter();
         for entry in mapped {
@@ -91,6 +96,9 @@ impl Cluster<'_> {
         if self.is_jit_engine(principal) {
             identity.attrs.set("jit_engine", true);
         }
+        if let Principal::User(user) = principal {
+            identity.last_used = self.last_seen(user);
+        }
         identity
     }
 
@@ -136,7 +144,6 @@ impl Cluster<'_> {
             // Every namespace has a `default` account; manifests need not list it.
             None => attrs.set("missing", name != "default" && self.accounts_known()),
         }
-        identity.last_used = Moment::Unknown;
     }
 
     /// Whether the input holds all service accounts, so that one not there is missing.

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::nodes::PodSecurity;
 use super::{Cluster, SYSTEM, identity_id, is_everybody, role_id};
 use crate::model::{Evidence, Gate, IdentityRef, Path, Step, Sym, Tier, Verdict};
 use crate::resolve::kubernetes::aggregate::Effective;
@@ -16,6 +17,9 @@ use crate::resolve::kubernetes::workload::Workload;
 
 /// Longer chains than this say no more than their first steps.
 const MAX_STEPS: usize = 6;
+/// Techniques that put containers of the walker's making onto a node: how far they get
+/// depends on what the namespace lets pods be.
+const MAKES_CONTAINERS: &[&str] = &["K8S-E14", "K8S-X04"];
 
 /// What gives a hit: the first binding for each right, and all names for attributes.
 #[derive(Default)]
@@ -55,6 +59,7 @@ impl Cluster<'_> {
             self.build.path(path);
         }
         self.describe_node_paths();
+        self.describe_kubelets();
     }
 
     fn path(&self, principal: Principal, from: IdentityRef, hit: &Hit, gate: Gate) -> Path {
@@ -119,6 +124,10 @@ impl Cluster<'_> {
         attrs.set("default_bindings", givers.default_bindings);
         attrs.set("everybody", is_everybody(principal));
         attrs.set_some("vendor", givers.vendor);
+        if MAKES_CONTAINERS.contains(&technique.id.as_str()) {
+            let level = self.pod_security(&hit.namespaces);
+            attrs.set_some("pod_security", level.map(PodSecurity::as_str));
+        }
         for (name, list) in [
             ("namespaces", hit.namespaces.clone()),
             ("names", names),
@@ -137,7 +146,7 @@ impl Cluster<'_> {
     }
 
     /// Continues a path from a service account by its own strongest technique.
-    fn follow(&self, account: Sym, start: Principal, steps: &mut Vec<Step>) {
+    pub(super) fn follow(&self, account: Sym, start: Principal, steps: &mut Vec<Step>) {
         let mut at = Principal::User(account);
         let mut seen = vec![start, at];
         while steps.len() < MAX_STEPS {

@@ -1,9 +1,17 @@
 //! The cluster itself, and what of it was seen.
 
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
+
 use super::{Cluster, SYSTEM};
 use crate::model::{Coverage, Seen, Sym, Tenant};
 use crate::resolve::kubernetes::rbac::Role;
 use crate::resolve::kubernetes::status::Status;
+use crate::resolve::kubernetes::subject::Principal;
+
+/// More subjects than anybody reviews in one sitting.
+const CROWD: usize = 25;
 
 impl Cluster<'_> {
     pub(super) fn describe_tenant(&mut self) {
@@ -21,6 +29,14 @@ impl Cluster<'_> {
         attrs.set_some("version", status.version.as_deref());
         attrs.set_some("legacy_token_uses", status.legacy_token_uses);
         attrs.set_some("stale_token_uses", status.stale_token_uses);
+        if let Some((from, to)) = self.audit_window() {
+            attrs.set("audit_from", from);
+            attrs.set("audit_to", to);
+        }
+        let crowded = self.crowded_namespaces();
+        if !crowded.is_empty() {
+            attrs.set("crowded_namespaces", crowded);
+        }
         if !status.other_authorizers.is_empty() {
             let list: Vec<Sym> = status.other_authorizers.iter().map(Sym::from).collect();
             attrs.set("other_authorizers", list);
@@ -29,6 +45,19 @@ impl Cluster<'_> {
             set_flags(attrs, status);
         }
         self.build.tenant(tenant);
+    }
+
+    /// Namespaces whose own bindings name very many different subjects.
+    fn crowded_namespaces(&self) -> Vec<Sym> {
+        let mut subjects: BTreeMap<Sym, FxHashSet<Principal>> = BTreeMap::new();
+        for binding in self.evaluator.bindings.iter().filter(|one| !one.cluster) {
+            subjects
+                .entry(binding.meta.namespace)
+                .or_default()
+                .extend(binding.subjects.iter().filter_map(Principal::of));
+        }
+        let crowded = subjects.into_iter().filter(|(_, who)| who.len() > CROWD);
+        crowded.map(|(namespace, _)| namespace).collect()
     }
 
     /// Says what the input held, where no collector did.
@@ -54,6 +83,19 @@ impl Cluster<'_> {
             self.build
                 .coverage(Coverage::complete(SYSTEM, self.tenant, kind, count));
         }
+        let namespaces = objects.namespaces.len();
+        self.build.coverage(match namespaces {
+            0 => Coverage::lacking(
+                SYSTEM,
+                self.tenant,
+                "kubernetes.namespaces",
+                Seen::None,
+                "the input holds no namespaces, so how free their pods are is not known",
+            )
+            .optional()
+            .remedy("add the namespaces with their pod-security.kubernetes.io labels"),
+            count => Coverage::complete(SYSTEM, self.tenant, "kubernetes.namespaces", count),
+        });
         if status.flags.is_none() {
             let gap = Coverage::lacking(
                 SYSTEM,
