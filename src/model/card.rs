@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Severity;
+use super::{Severity, System};
 
 /// What reports say about a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +19,8 @@ pub struct RuleCard {
     pub fix: String,
     /// The severity before exposure is taken into account.
     pub severity: Severity,
+    /// The systems whose facts it judges.
+    pub systems: Vec<System>,
     /// Families.
     pub tags: Vec<String>,
     /// References into the standards file: `(standard, id, name, url)`.

@@ -5,14 +5,14 @@ use std::fmt::Write;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use crate::model::is_deceptive;
+
 /// Makes control, bidirectional-override and invisible characters visible, as
 /// `\n`, `\t` or `\u{202e}`.
 ///
 /// Names in scanned systems are free text written by whoever can create an object
 /// there. A terminal would obey an escape sequence in one, and a reader could not
-/// tell two names apart that differ in a character of no width. The list of
-/// invisible characters follows Unicode's `Default_Ignorable_Code_Point` (UAX #44);
-/// the bidirectional controls are those of UAX #9.
+/// tell two names apart that differ in a character of no width.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(is_deceptive) else {
         return Cow::Borrowed(text);
@@ -32,22 +32,6 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// Whether a character acts on the display instead of showing on it.
-pub fn is_deceptive(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' // C0, DEL, C1
-        | '\u{ad}' | '\u{34f}' | '\u{61c}'
-        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' // zero width, LRM, RLM
-        | '\u{2028}'..='\u{202e}' // separators, embeddings and overrides
-        | '\u{2060}'..='\u{206f}' // joiners, isolates, deprecated
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The first `limit` characters of `text`, the last one replaced by `…` where

@@ -3,7 +3,9 @@
 //! `{expr}` prints the value of an expression over the fact. A brace that is not
 //! followed by a name or by `(` or `!` is text, so JSON and shell stay readable
 //! (`{"Effect": …}`, `${HOME}`); `{{` is a brace in any case. Values are inserted as
-//! they are: who renders the text for a terminal, HTML or Markdown escapes it.
+//! they are, except into the commands of a fix, where a shell must read each as one
+//! word ([`super::shell`]): who renders the text for a terminal, HTML or Markdown
+//! escapes it.
 
 use std::ops::Range;
 
@@ -14,6 +16,7 @@ use super::ir::Ir;
 use super::lex::ExprError;
 use super::parse::parse;
 use super::schema::Ty;
+use super::shell::{Place, Reader, quoted};
 use super::value::{Scope, Val};
 
 /// A checked template.
@@ -23,7 +26,7 @@ pub(super) struct Template(Vec<Part>);
 #[derive(Clone, Debug)]
 enum Part {
     Text(String),
-    Value(Ir, Ty),
+    Value(Ir, Ty, Place),
 }
 
 impl Template {
@@ -45,7 +48,7 @@ impl Template {
                                     let error = ExprError::new(all, message, "name a field of it");
                                     checker.errors.push(error);
                                 }
-                                parts.push(Part::Value(typed.ir, typed.ty));
+                                parts.push(Part::Value(typed.ir, typed.ty, Place::Prose));
                             }
                         }
                         Err(error) => {
@@ -71,13 +74,31 @@ impl Template {
         Template(parts)
     }
 
+    /// The same with the values in its commands quoted for a shell.
+    pub fn with_commands(mut self) -> Template {
+        let mut reader = Reader::default();
+        let mut here = Place::Prose;
+        for part in &mut self.0 {
+            match part {
+                Part::Text(plain) => here = reader.read(plain),
+                Part::Value(_, _, place) => {
+                    *place = here;
+                    reader.skip();
+                }
+            }
+        }
+        self
+    }
+
     /// The text for one fact.
     pub fn render(&self, scope: &Scope<'_>) -> String {
         let mut text = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Value(ir, ty) => text.push_str(&show(ir.eval(scope), *ty)),
+                Part::Value(ir, ty, place) => {
+                    text.push_str(&quoted(&show(ir.eval(scope), *ty), *place));
+                }
             }
         }
         text

@@ -42,6 +42,7 @@ mod registry;
 mod rule;
 mod schema;
 mod selftest;
+mod shell;
 mod standards;
 mod value;
 

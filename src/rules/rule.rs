@@ -95,6 +95,7 @@ impl Rule {
             summary: self.summary.clone(),
             why: self.why.clone(),
             fix: self.fix.clone(),
+            systems: self.systems.clone(),
             severity: self.severity(),
             tags: self.tags.iter().map(Sym::to_string).collect(),
             references: self.references.clone(),
@@ -320,7 +321,7 @@ impl<'r> Reader<'r> {
             Some((self.template(&text, node, scope), text))
         };
         let message = template(message);
-        let fix = template(fix);
+        let fix = template(fix).map(|(fix, text)| (fix.with_commands(), text));
         let summary = optional(map, "summary").and_then(|node| self.text(node));
 
         let (id, name) = (id?.0, name?.0);

@@ -458,3 +458,37 @@ fn completions_and_manual_pages_are_there() {
     assert!(stdout.contains(".TH"), "{stdout}");
     assert_eq!(place.run(&["man", "frob"]).0, 2);
 }
+
+/// A fix is made to be copied, and whoever can create a user chooses its name.
+#[test]
+fn a_name_in_a_fix_is_one_word_to_a_shell() {
+    let name = "x'; touch owned; $(touch owned) `touch owned` #\u{202e}";
+    let place = Place::new(&[(name, allow(json!("*")))]);
+    let rule = RULE.replace(
+        "fix: Take it away.",
+        "fix: \"Look at {identity.name}, then aws iam delete-user --user-name {identity.name}; ask why\"",
+    );
+    fs::write(place.path().join("rules/test.yaml"), rule).unwrap();
+    let (_, findings) = place.scan(&[]);
+    let fix = findings[0]["fix"].as_str().unwrap();
+    let command = fix.split("then ").nth(1).unwrap();
+    let (command, rest) = command.rsplit_once("; ask").unwrap();
+    assert_eq!(rest, " why");
+    assert!(!command.contains('\u{202e}'), "what hides is written out");
+    fs::write(
+        place.path().join("aws"),
+        "#!/bin/sh\nprintf '%s\\n' \"$@\"\n",
+    )
+    .unwrap();
+    let ran = std::process::Command::new("bash")
+        .args(["-c", &format!("aws() {{ sh ./aws \"$@\"; }}; {command}")])
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        ["iam", "delete-user", "--user-name", name]
+    );
+    assert!(!place.path().join("owned").exists());
+}
