@@ -102,8 +102,9 @@ impl<'a> Judge<'a> {
             coverage,
             rules: self.rules.cards(),
             gated,
-            changes: self.baseline.as_ref().map(|(file, _)| Changes {
+            changes: self.baseline.as_ref().map(|(file, accepted)| Changes {
                 baseline: file.clone(),
+                guid: accepted.guid(),
                 items: changed.iter().filter_map(shown).collect(),
             }),
             exceptions,
@@ -201,11 +202,7 @@ fn shown(change: &Change) -> Option<report::Change> {
     };
     Some(report::Change {
         kind: Sym::new(change.kind.as_str()),
-        weight: match change.kind.weight() {
-            Weight::Info => report::Weight::Info,
-            Weight::Warn => report::Weight::Warn,
-            Weight::Gate => report::Weight::Gate,
-        },
+        weight: change.kind.weight(),
         system: record.system,
         tenant: record.tenant,
         subject: Subject {

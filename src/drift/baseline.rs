@@ -17,6 +17,7 @@ use std::io::Write as _;
 use jiff::civil::Date;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::record::{Record, records, sort};
@@ -155,6 +156,25 @@ impl Baseline {
             .filter_map(|record| record.permissions)
             .collect();
         self.sets.retain(|digest, _| used.contains(digest));
+    }
+
+    /// A UUID of what is accepted: version 8 (RFC 9562, section 5.8), made of the
+    /// SHA-256 of the file's text.
+    pub fn guid(&self) -> String {
+        let hash = Sha256::digest(self.to_text());
+        let mut hex = String::with_capacity(36);
+        for (at, byte) in hash.iter().take(16).enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                hex.push('-');
+            }
+            let byte = match at {
+                6 => byte & 0x0f | 0x80,
+                8 => byte & 0x3f | 0x80,
+                _ => *byte,
+            };
+            hex.push_str(&format!("{byte:02x}"));
+        }
+        hex
     }
 
     /// The file's text.

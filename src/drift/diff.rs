@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 
 use super::baseline::Baseline;
 use super::record::{Ends, Record};
@@ -45,7 +46,8 @@ pub enum ChangeKind {
 }
 
 /// How much a kind of change matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Weight {
     /// Not more access than before.
     Info,

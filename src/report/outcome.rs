@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
+use crate::drift::Weight;
 use crate::model::{
     Coverage, EntitlementId, Finding, Inventory, RuleCard, Seen, Subject, Sym, System, Tier,
 };
@@ -49,6 +50,10 @@ pub struct Outcome {
 pub struct Changes {
     /// The baseline, as the user named it.
     pub baseline: String,
+    /// A UUID of what it holds: the same for the same accepted access, in whatever
+    /// file.
+    #[serde(skip)]
+    pub guid: String,
     /// The changes; [`Outcome::sort`] puts gating ones first.
     pub items: Vec<Change>,
 }
@@ -80,18 +85,6 @@ pub struct Change {
     pub by: Option<Box<str>>,
     /// The entitlement.
     pub entitlement: Option<EntitlementId>,
-}
-
-/// How much a change matters. Ordered from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Weight {
-    /// Less access than before, or none more.
-    Info,
-    /// Somebody should look.
-    Warn,
-    /// More standing access than was accepted.
-    Gate,
 }
 
 /// A declared exception and how it fared.
