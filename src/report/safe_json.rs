@@ -19,6 +19,24 @@ pub fn pretty(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// Levels [`shallow`] indents.
+const SHALLOW: usize = 6;
+
+/// As [`pretty`], but what lies deeper than six levels stands on one line: a large
+/// file stays readable and comparable line by line at half the size.
+///
+/// # Errors
+/// As [`pretty`].
+pub fn shallow(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let layout = Shallow {
+        indented: PrettyFormatter::new(),
+        depth: 0,
+    };
+    let mut out = write(value, Safe::new(layout, is_deceptive))?;
+    out.push(b'\n');
+    Ok(out)
+}
+
 /// `value` as JSON on one line, with the same escapes, without a line feed.
 ///
 /// # Errors
@@ -41,6 +59,108 @@ fn write<F: Formatter>(value: &impl Serialize, formatter: F) -> serde_json::Resu
     let mut out = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
     Ok(out)
+}
+
+/// Indents to a depth, then writes on one line.
+struct Shallow {
+    indented: PrettyFormatter<'static>,
+    depth: usize,
+}
+
+impl Shallow {
+    /// Whether what is being written, at the depth inside the open brackets, is
+    /// indented.
+    fn indents(&self) -> bool {
+        self.depth <= SHALLOW
+    }
+}
+
+impl Formatter for Shallow {
+    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        if self.indents() {
+            self.indented.begin_array(writer)
+        } else {
+            CompactFormatter.begin_array(writer)
+        }
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        let indents = self.indents();
+        self.depth -= 1;
+        if indents {
+            self.indented.end_array(writer)
+        } else {
+            CompactFormatter.end_array(writer)
+        }
+    }
+
+    fn begin_array_value<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if self.indents() {
+            self.indented.begin_array_value(writer, first)
+        } else {
+            CompactFormatter.begin_array_value(writer, first)
+        }
+    }
+
+    fn end_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.indents() {
+            self.indented.end_array_value(writer)
+        } else {
+            CompactFormatter.end_array_value(writer)
+        }
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        if self.indents() {
+            self.indented.begin_object(writer)
+        } else {
+            CompactFormatter.begin_object(writer)
+        }
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        let indents = self.indents();
+        self.depth -= 1;
+        if indents {
+            self.indented.end_object(writer)
+        } else {
+            CompactFormatter.end_object(writer)
+        }
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if self.indents() {
+            self.indented.begin_object_key(writer, first)
+        } else {
+            CompactFormatter.begin_object_key(writer, first)
+        }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.indents() {
+            self.indented.begin_object_value(writer)
+        } else {
+            CompactFormatter.begin_object_value(writer)
+        }
+    }
+
+    fn end_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.indents() {
+            self.indented.end_object_value(writer)
+        } else {
+            CompactFormatter.end_object_value(writer)
+        }
+    }
 }
 
 /// Escapes what `special` names and leaves the layout to `inner`.
@@ -135,7 +255,13 @@ mod tests {
     #[test]
     fn same_data_other_bytes() {
         let hostile = "\u{1b}[31m</script>\u{2028}\u{202e}&amp;\u{9b}\u{e0041}\"\\\n";
-        for bytes in [pretty(&hostile), line(&hostile), island(&hostile)] {
+        let all = [
+            pretty(&hostile),
+            shallow(&hostile),
+            line(&hostile),
+            island(&hostile),
+        ];
+        for bytes in all {
             let bytes = bytes.unwrap();
             let text = std::str::from_utf8(&bytes).unwrap().trim_end();
             assert!(!text.contains(is_deceptive), "{text}");
@@ -143,5 +269,18 @@ mod tests {
         }
         let island = String::from_utf8(island(&hostile).unwrap()).unwrap();
         assert!(!island.contains(['<', '>', '&']), "{island}");
+    }
+
+    #[test]
+    fn what_is_deep_stands_on_one_line() {
+        let deep = serde_json::json!({"a": [{"b": {"c": [{"d": [1, {"e": []}], "f": {}}]}}]});
+        let text = String::from_utf8(shallow(&deep).unwrap()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.contains(&"            \"d\": [1,{\"e\":[]}],"),
+            "{text}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, deep);
     }
 }

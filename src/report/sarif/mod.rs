@@ -5,25 +5,28 @@
 //! their readers misread: GitHub shows suppressed results as open alerts, DefectDojo
 //! imports absent ones as active, GitLab drops results without a place.
 
+mod logical;
 mod place;
 mod rules;
 mod schema;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
+use self::logical::LogicalPlaces;
 use self::place::{Places, ROOT, slug};
 use self::rules::{CUT, EXCEPTION, NOT_SEEN, NOTICE, Rules, notification, properties, sentence};
 use self::schema::{
-    ArtifactLocation, AutomationDetails, CodeFlow, Edge, Graph, Invocation, Location, Log,
-    LogicalLocation, Node, Notification, Run, SarifResult, Suppression, Text, ThreadFlow,
-    ThreadFlowLocation, Tool, ToolComponent,
+    ArtifactLocation, AutomationDetails, CodeFlow, Invocation, Location, Log, Notification, Run,
+    SarifResult, Suppression, Text, ThreadFlow, ThreadFlowLocation, Tool, ToolComponent,
+    VersionControl,
 };
+use self::way::{graphs, step_text};
 use super::text::{count, shorten, visible};
 use super::{ExceptionState, Outcome, Profile, RenderOptions, Summary, TOOL, VERSION, safe_json};
-use crate::model::{Coverage, Finding, Gate, Step, Sym, System};
+use crate::model::{Coverage, Evidence, Finding, Seen, System};
 
 /// Results GitHub keeps of a run; it rejects a file with more than 25,000.
 const GITHUB_RESULTS: usize = 5_000;
@@ -55,15 +58,21 @@ pub fn render(
             with_root: profile == Profile::Full,
         },
     };
-    let mut runs: Vec<Run> = writer
+    let (read, unread): (BTreeSet<System>, BTreeSet<System>) = writer
         .systems()
+        .into_iter()
+        .partition(|&system| writer.full() || writer.was_read(system));
+    let mut runs: Vec<Run> = read
         .into_iter()
         .map(|system| writer.run(Some(system)))
         .collect();
     if runs.is_empty() {
         runs.push(writer.run(None));
+    } else {
+        let told = writer.unread(&unread);
+        runs[0].invocations.extend(told);
     }
-    safe_json::pretty(&Log {
+    safe_json::shallow(&Log {
         schema: SCHEMA,
         version: "2.1.0",
         runs,
@@ -109,6 +118,32 @@ impl Writer<'_> {
             .collect()
     }
 
+    /// Whether anything of a system was read. Readers that keep alerts by run (GitHub,
+    /// GitLab, DefectDojo) take a run without results for "all of it is mended", so a
+    /// system nobody could look into gets no run there, and its alerts stay.
+    fn was_read(&self, system: System) -> bool {
+        let facts = &self.outcome.inventory;
+        self.outcome.findings.iter().any(|one| one.system == system)
+            || facts.identities.iter().any(|one| one.system == system)
+            || self.outcome.coverage.iter().any(|part| {
+                part.system == system && part.seen != Seen::None && !part.kind.starts_with("rule:")
+            })
+    }
+
+    /// What is told of the systems that got no run.
+    fn unread(&self, systems: &BTreeSet<System>) -> Option<Invocation> {
+        let gaps: Vec<&Coverage> = self
+            .outcome
+            .gaps()
+            .filter(|gap| systems.contains(&gap.system))
+            .collect();
+        (!gaps.is_empty()).then(|| Invocation {
+            execution_successful: false,
+            tool_execution_notifications: self.not_seen(&gaps),
+            ..self.invocation(&[], 0)
+        })
+    }
+
     fn run(&self, system: Option<System>) -> Run {
         let ours = |other: System| system.is_none_or(|system| system == other);
         let mut findings: Vec<&Finding> = self
@@ -127,13 +162,13 @@ impl Writer<'_> {
         let mut places = LogicalPlaces::default();
         let results = findings
             .iter()
-            .map(|finding| self.result(finding, &mut places))
+            .map(|finding| self.result(system, finding, &mut places))
             .collect();
         let gaps: Vec<&Coverage> = self.outcome.gaps().filter(|gap| ours(gap.system)).collect();
         let cut = all - findings.len();
         Run {
             tool: Tool {
-                driver: self.driver(),
+                driver: self.driver(system),
             },
             automation_details: AutomationDetails {
                 id: self.category(system),
@@ -144,7 +179,13 @@ impl Writer<'_> {
                     )))
                 }),
             },
-            baseline_guid: None,
+            baseline_guid: self
+                .outcome
+                .changes
+                .as_ref()
+                .filter(|_| self.full())
+                .map(|changes| changes.guid.clone()),
+            version_control_provenance: self.provenance(),
             invocations: vec![self.invocation(&gaps, cut)],
             original_uri_base_ids: if self.full() {
                 BTreeMap::from([(
@@ -171,7 +212,7 @@ impl Writer<'_> {
         }
     }
 
-    fn driver(&self) -> ToolComponent {
+    fn driver(&self, system: Option<System>) -> ToolComponent {
         ToolComponent {
             // DefectDojo makes this the name of the test type.
             name: "Tenure".to_owned(),
@@ -183,7 +224,7 @@ impl Writer<'_> {
             information_uri: Some(env!("CARGO_PKG_REPOSITORY"))
                 .filter(|uri| !uri.is_empty())
                 .map(str::to_owned),
-            rules: Some(self.rules.descriptors()),
+            rules: Some(self.rules.descriptors(system)),
             notifications: rules::notifications(),
             supported_taxonomies: if self.full() {
                 self.rules.supported()
@@ -214,27 +255,51 @@ impl Writer<'_> {
         format!("{TOOL}/{}/", named.join("+"))
     }
 
+    /// §3.14.10: what was scanned, where that was files of a repository.
+    fn provenance(&self) -> Vec<VersionControl> {
+        self.options
+            .repository
+            .iter()
+            .filter(|_| self.full() && !self.options.redact)
+            .map(|repository| VersionControl {
+                repository_uri: repository.uri.clone(),
+                revision_id: repository.revision.clone(),
+                branch: repository.branch.clone(),
+                mapped_to: ArtifactLocation {
+                    uri_base_id: Some(ROOT),
+                    ..ArtifactLocation::default()
+                },
+            })
+            .collect()
+    }
+
+    /// One notification for each thing that could not be seen.
+    fn not_seen(&self, gaps: &[&Coverage]) -> Vec<Notification> {
+        gaps.iter()
+            .map(|gap| {
+                let what = format!("{} {}", gap.kind, gap.tenant);
+                let mut text = if gap.reason.is_empty() {
+                    "it could not be read".to_owned()
+                } else {
+                    gap.reason.to_string()
+                };
+                if let Some(remedy) = &gap.remedy {
+                    text = format!("{}. To mend: {remedy}", text.trim_end_matches('.'));
+                }
+                let mut notice = self.notice(NOT_SEEN, "warning", &what, &text);
+                notice.properties = properties([
+                    ("system", json!(gap.system)),
+                    ("tenant", json!(gap.tenant)),
+                    ("kind", json!(gap.kind)),
+                    ("seen", json!(gap.seen)),
+                ]);
+                notice
+            })
+            .collect()
+    }
+
     fn invocation(&self, gaps: &[&Coverage], cut: usize) -> Invocation {
-        let mut notices = Vec::new();
-        for gap in gaps {
-            let what = format!("{} {}", gap.kind, gap.tenant);
-            let mut text = if gap.reason.is_empty() {
-                "it could not be read".to_owned()
-            } else {
-                gap.reason.to_string()
-            };
-            if let Some(remedy) = &gap.remedy {
-                text = format!("{}. To mend: {remedy}", text.trim_end_matches('.'));
-            }
-            let mut notice = self.notice(NOT_SEEN, "warning", &what, &text);
-            notice.properties = properties([
-                ("system", json!(gap.system)),
-                ("tenant", json!(gap.tenant)),
-                ("kind", json!(gap.kind)),
-                ("seen", json!(gap.seen)),
-            ]);
-            notices.push(notice);
-        }
+        let mut notices = self.not_seen(gaps);
         if cut > 0 {
             let text = format!(
                 "{} beyond the {GITHUB_RESULTS} most severe are left out, as many as GitHub \
@@ -309,7 +374,12 @@ impl Writer<'_> {
         properties([("coverage", json!(parts))])
     }
 
-    fn result(&self, finding: &Finding, places: &mut LogicalPlaces) -> SarifResult {
+    fn result(
+        &self,
+        system: Option<System>,
+        finding: &Finding,
+        places: &mut LogicalPlaces,
+    ) -> SarifResult {
         let full = self.full();
         let place = self.places.of(finding);
         let logical = if full {
@@ -331,7 +401,7 @@ impl Writer<'_> {
         }
         SarifResult {
             rule_id: finding.rule.to_string(),
-            rule_index: self.rules.index(&finding.rule),
+            rule_index: self.rules.index(system, &finding.rule),
             level: rules::level(finding.severity),
             message: self.message(finding),
             related_locations: self.related(finding),
@@ -391,6 +461,11 @@ impl Writer<'_> {
                 physical_location: Some(self.places.in_file(place, evidence.excerpt.as_deref())),
                 message: (!evidence.what.trim().is_empty())
                     .then(|| Text::plain(sentence(&shorten(&evidence.what, MESSAGE)))),
+                properties: if self.full() && !evidence.source.is_empty() {
+                    properties([("source", json!(evidence.source))])
+                } else {
+                    Map::new()
+                },
                 ..Location::default()
             })
             .collect()
@@ -447,6 +522,17 @@ impl Writer<'_> {
     fn properties(&self, finding: &Finding) -> Map<String, Value> {
         let full = self.full();
         let only_full = |value: Value| if full { value } else { Value::Null };
+        // Evidence that has a place is among the related locations.
+        let unplaced: Vec<&Evidence> = finding
+            .evidence
+            .iter()
+            .filter(|evidence| evidence.location.is_none())
+            .collect();
+        let unplaced = if unplaced.is_empty() {
+            Value::Null
+        } else {
+            json!(unplaced)
+        };
         properties([
             ("severity", json!(finding.severity)),
             ("tags", json!(finding.tags)),
@@ -458,61 +544,9 @@ impl Writer<'_> {
             ("drift", json!(finding.drift)),
             ("gates", only_full(json!(self.outcome.is_gated(finding)))),
             ("fix", only_full(json!(finding.fix))),
-            ("evidence", only_full(json!(finding.evidence))),
+            ("evidence", only_full(unplaced)),
         ])
     }
-}
-
-fn step_text(step: &Step) -> String {
-    let gate = match step.gate {
-        Gate::None => "",
-        Gate::Proved => ", behind a proved gate",
-        Gate::Unproved => ", behind a gate nothing proves",
-        Gate::Unknown => ", behind what could not be seen",
-    };
-    let part = |text: Sym| shorten(&text, MESSAGE / 4).into_owned();
-    format!(
-        "'{}' by '{}' reaches '{}'{gate}",
-        part(step.from),
-        part(step.action),
-        part(step.to)
-    )
-}
-
-fn graphs(finding: &Finding) -> Vec<Graph> {
-    if finding.steps.is_empty() {
-        return Vec::new();
-    }
-    let mut ids: FxHashMap<Sym, String> = FxHashMap::default();
-    let mut nodes = Vec::new();
-    let mut node = |name: Sym| -> String {
-        let next = format!("n{}", ids.len() + 1);
-        ids.entry(name)
-            .or_insert_with(|| {
-                nodes.push(Node {
-                    id: next.clone(),
-                    label: Text::plain(named(&name)),
-                });
-                next
-            })
-            .clone()
-    };
-    let edges: Vec<Edge> = finding
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(at, step)| Edge {
-            id: format!("e{}", at + 1),
-            label: Text::plain(named(&step.action)),
-            source_node_id: node(step.from),
-            target_node_id: node(step.to),
-        })
-        .collect();
-    vec![Graph {
-        description: Text::plain("The way to the privilege, step by step."),
-        nodes,
-        edges,
-    }]
 }
 
 /// A name where SARIF allows no empty text.
@@ -543,50 +577,4 @@ fn suppressions(finding: &Finding) -> Vec<Suppression> {
             ]),
         })
         .collect()
-}
-
-/// Tenant, subject and finding as logical locations, each named once. Generic tools
-/// that match results across runs tell them apart by these names.
-#[derive(Default)]
-struct LogicalPlaces {
-    all: Vec<LogicalLocation>,
-    known: FxHashMap<String, usize>,
-}
-
-impl LogicalPlaces {
-    fn of(&mut self, finding: &Finding) -> LogicalLocation {
-        let tenant = format!("{}/{}", finding.system, finding.tenant);
-        let subject = format!("{tenant}/{}", finding.subject.id);
-        let name = format!("{subject}#{}/{}", finding.rule, finding.id);
-        let at = self.place(&tenant, &finding.tenant, "tenant", None);
-        let at = self.place(
-            &subject,
-            &finding.subject.name,
-            &finding.subject.kind,
-            Some(at),
-        );
-        let at = self.place(&name, &finding.rule, "finding", Some(at));
-        LogicalLocation {
-            fully_qualified_name: Some(plain(&name)),
-            index: Some(at),
-            ..LogicalLocation::default()
-        }
-    }
-
-    fn place(&mut self, full: &str, name: &str, kind: &str, parent: Option<usize>) -> usize {
-        if let Some(&at) = self.known.get(full) {
-            return at;
-        }
-        let some = |text: &str| (!text.is_empty()).then(|| plain(text));
-        self.all.push(LogicalLocation {
-            name: some(name),
-            fully_qualified_name: Some(plain(full)),
-            kind: some(kind),
-            parent_index: parent,
-            index: None,
-        });
-        let at = self.all.len() - 1;
-        self.known.insert(full.to_owned(), at);
-        at
-    }
 }

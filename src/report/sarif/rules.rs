@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value, json};
 
 use super::plain;
 use super::schema::{
     ComponentRef, Configuration, Descriptor, DescriptorRef, Relationship, Text, ToolComponent,
 };
-use crate::model::{Finding, Reference, RuleCard, Severity};
+use crate::model::{Finding, Reference, RuleCard, Severity, System};
 use crate::report::Profile;
 use crate::report::text::shorten;
 
@@ -81,15 +81,17 @@ pub fn rank(severity: Severity) -> f32 {
 
 /// The rules of a report and where to find them.
 pub struct Rules {
+    /// In order of their ids.
     cards: Vec<RuleCard>,
-    index: FxHashMap<String, usize>,
+    /// For each run the place of each rule in it, by id.
+    listed: BTreeMap<Option<System>, FxHashMap<String, usize>>,
     /// `(standard, version)` in order, with the entries referred to.
     standards: BTreeMap<(String, String), BTreeMap<String, Reference>>,
     profile: Profile,
 }
 
 impl Rules {
-    /// All rules of `cards`, hit or not, so that they are the same in every run, and
+    /// All rules of `cards`, hit or not, so that they are the same in every scan, and
     /// any other rule a finding names.
     pub fn new(cards: &[RuleCard], findings: &[Finding], profile: Profile) -> Self {
         let mut all: BTreeMap<String, RuleCard> = cards
@@ -107,6 +109,7 @@ impl Rules {
                 why: String::new(),
                 fix: finding.fix.to_string(),
                 severity: finding.severity,
+                systems: vec![finding.system],
                 tags: finding.tags.iter().map(ToString::to_string).collect(),
                 references: Vec::new(),
             };
@@ -120,29 +123,50 @@ impl Rules {
                 .or_default()
                 .insert(reference.id.clone(), reference.clone());
         }
+        let found: FxHashSet<(System, &str)> = findings
+            .iter()
+            .map(|finding| (finding.system, finding.rule.as_str()))
+            .collect();
+        // A run lists the rules of its system: repeated in each, they would be most of
+        // the file.
+        let belongs = |card: &RuleCard, run: Option<System>| {
+            run.is_none_or(|run| {
+                card.systems.contains(&run) || found.contains(&(run, card.id.as_str()))
+            })
+        };
+        let runs = System::ALL.map(Some).into_iter().chain([None]);
+        let listed = runs
+            .map(|run| {
+                let ids = cards.iter().filter(|card| belongs(card, run));
+                let index = ids.enumerate().map(|(at, card)| (card.id.clone(), at));
+                (run, index.collect())
+            })
+            .collect();
         Rules {
-            index: cards
-                .iter()
-                .enumerate()
-                .map(|(at, card)| (card.id.clone(), at))
-                .collect(),
             cards,
+            listed,
             standards,
             profile,
         }
     }
 
-    /// Where a rule stands in the list. Every rule of a finding is in it.
-    pub fn index(&self, rule: &str) -> usize {
-        self.index.get(rule).copied().unwrap_or_default()
+    /// Where a rule stands in the list of a run. Every rule of a finding is in it.
+    pub fn index(&self, run: Option<System>, rule: &str) -> usize {
+        self.listed
+            .get(&run)
+            .and_then(|listed| listed.get(rule))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The entries of standards a rule refers to.
     pub fn taxa(&self, rule: &str) -> Vec<DescriptorRef> {
-        self.cards
-            .get(self.index(rule))
-            .map(|card| self.references(card))
-            .unwrap_or_default()
+        let card = self
+            .cards
+            .binary_search_by(|card| card.id.as_str().cmp(rule))
+            .ok()
+            .and_then(|at| self.cards.get(at));
+        card.map(|card| self.references(card)).unwrap_or_default()
     }
 
     fn references(&self, card: &RuleCard) -> Vec<DescriptorRef> {
@@ -207,10 +231,12 @@ impl Rules {
             .collect()
     }
 
-    /// §3.19.23
-    pub fn descriptors(&self) -> Vec<Descriptor> {
+    /// §3.19.23: the rules of a run.
+    pub fn descriptors(&self, run: Option<System>) -> Vec<Descriptor> {
+        let listed = self.listed.get(&run);
         self.cards
             .iter()
+            .filter(|card| listed.is_some_and(|listed| listed.contains_key(&card.id)))
             .map(|card| self.descriptor(card))
             .collect()
     }

@@ -25,6 +25,8 @@ pub struct Run {
     pub automation_details: AutomationDetails,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline_guid: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub version_control_provenance: Vec<VersionControl>,
     pub invocations: Vec<Invocation>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub original_uri_base_ids: BTreeMap<&'static str, ArtifactLocation>,
@@ -36,6 +38,17 @@ pub struct Run {
     pub results: Vec<SarifResult>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
+}
+
+/// §3.25
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionControl {
+    pub repository_uri: String,
+    pub revision_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    pub mapped_to: ArtifactLocation,
 }
 
 /// §3.18
@@ -223,6 +236,8 @@ pub struct Location {
     pub logical_locations: Vec<LogicalLocation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Text>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub properties: Map<String, Value>,
 }
 
 /// §3.29

@@ -79,6 +79,13 @@ pub fn card(id: &str, name: &str, severity: Severity) -> RuleCard {
             .to_owned(),
         fix: "Make the access eligible instead of standing, with an approval and an end.".to_owned(),
         severity,
+        systems: match id.get(..2) {
+            Some("AW") => vec![System::Aws],
+            Some("GH") => vec![System::Github],
+            Some("K8") => vec![System::Kubernetes],
+            Some("VL") => vec![System::Vault],
+            _ => System::ALL.to_vec(),
+        },
         tags: vec!["admin".to_owned(), "standing".to_owned()],
         references: vec![
             Reference {
@@ -288,6 +295,7 @@ pub fn small() -> Outcome {
         ],
         changes: Some(Changes {
             baseline: "tenure-baseline.json".into(),
+            guid: "6a1f0d4e-53c1-8b7a-9c0e-2f4b6d8091a3".into(),
             items: vec![
                 change(
                     "became-standing",
@@ -332,7 +340,7 @@ pub fn small() -> Outcome {
             ),
             exception("EX-9", "security", ExceptionState::Unused, None, 0),
         ],
-        timelines: vec![timeline()],
+        timelines: vec![timeline(), covered(), unapproved()],
         notices: vec!["exception `EX-3` ran out on 2026-11-01; 1 finding is back".into()],
         exit: 1,
     };
@@ -422,6 +430,104 @@ fn timeline() -> Timeline {
             event(Some("2026-11-22T01:03:09Z"), "expires", None, "E3"),
         ],
         gaps: vec!["no end seen although it should have ended at 01:03".into()],
+    }
+}
+
+fn link(at: &str, what: &str, by: &str, class: &str, note: Option<&str>) -> TimelineEvent {
+    TimelineEvent {
+        at: at.parse().ok(),
+        what: sym(what),
+        by: Some(sym(by)),
+        quality: sym("recorded"),
+        evidence_class: sym(class),
+        note: note.map(Into::into),
+    }
+}
+
+/// A grant with the whole chain.
+fn covered() -> Timeline {
+    Timeline {
+        grant: sym("grant-2211"),
+        subject: Subject {
+            id: sym("bob@acme.example"),
+            kind: sym("human"),
+            name: sym("bob"),
+        },
+        what: "edit on namespace `payments` for 2 hours".into(),
+        system: System::Kubernetes,
+        tenant: sym("prod-eu"),
+        state: sym("COVERED"),
+        flags: Vec::new(),
+        events: vec![
+            link(
+                "2026-11-21T08:00:00Z",
+                "grant.requested",
+                "bob",
+                "E2",
+                Some("INC-4711: `payments` does not start"),
+            ),
+            link(
+                "2026-11-21T08:04:30Z",
+                "grant.approved",
+                "carol",
+                "E2",
+                None,
+            ),
+            link(
+                "2026-11-21T08:04:41Z",
+                "grant.issued",
+                "breakglass-controller",
+                "E3",
+                None,
+            ),
+            link(
+                "2026-11-21T08:06:00Z",
+                "grant.used",
+                "bob",
+                "E4",
+                Some("14 calls in the audit log"),
+            ),
+            link(
+                "2026-11-21T09:12:07Z",
+                "grant.ended",
+                "bob",
+                "E3",
+                Some("handed back"),
+            ),
+            link(
+                "2026-11-21T10:00:00Z",
+                "observed.absent",
+                "scan",
+                "E4",
+                None,
+            ),
+        ],
+        gaps: Vec::new(),
+    }
+}
+
+/// A grant whose middle nobody saw.
+fn unapproved() -> Timeline {
+    Timeline {
+        grant: sym("grant-2212"),
+        subject: Subject {
+            id: sym("release-bot"),
+            kind: sym("agent"),
+            name: sym("release-bot"),
+        },
+        what: "write on secret/payments for 12 hours".into(),
+        system: System::Vault,
+        tenant: sym("https://vault.acme.example:8200"),
+        state: sym("UNAPPROVED"),
+        flags: vec![sym("TTL_TOO_LONG"), sym("APPROVAL_AFTER_ISSUE")],
+        events: vec![
+            link("2026-11-21T08:00:00Z", "grant.issued", "vault", "E3", None),
+            link("2026-11-21T20:00:00Z", "grant.ended", "vault", "E3", None),
+        ],
+        gaps: vec![
+            "no request seen".into(),
+            "no approval seen before the issue".into(),
+        ],
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
-use tenure::model::Severity;
-use tenure::report::{Format, Outcome, Profile, RenderOptions, render};
+use tenure::model::{Coverage, Seen, Severity, Sym, System};
+use tenure::report::{Format, Outcome, Profile, RenderOptions, Repository, render};
 
 use super::{sample, tools};
 
@@ -145,6 +145,113 @@ fn what_could_not_be_seen_is_said() {
     assert!(said.contains("aws.credential-report"), "{said}");
     assert!(said.contains("iam:GenerateCredentialReport"), "{said}");
     assert_eq!(runs[1]["invocations"][0]["executionSuccessful"], true);
+}
+
+/// GitHub takes a run without results for "all of it is mended" and closes the alerts.
+#[test]
+fn a_system_nobody_could_look_into_closes_no_alert() {
+    let mut outcome = sample::small();
+    outcome.findings.retain(|it| it.system != System::Vault);
+    let categories = |log: &Value| -> Vec<String> {
+        let runs = log["runs"].as_array().unwrap().iter();
+        runs.map(|run| run["automationDetails"]["id"].to_string())
+            .collect()
+    };
+    for profile in [Profile::Github, Profile::Gitlab, Profile::Defectdojo] {
+        let log = sarif(&outcome, profile);
+        assert!(!categories(&log).iter().any(|it| it.contains("vault")));
+        // It is not passed over in silence.
+        let told = &log["runs"][0]["invocations"][1];
+        assert_eq!(told["executionSuccessful"], false);
+        assert!(told.to_string().contains("vault.token-accessors"), "{told}");
+    }
+    let full = sarif(&outcome, Profile::Full);
+    let runs = full["runs"].as_array().unwrap();
+    let vault = runs.last().unwrap();
+    assert_eq!(vault["automationDetails"]["id"], "tenure/vault/");
+    assert_eq!(vault["invocations"][0]["executionSuccessful"], false);
+
+    // Read to the end and found clean, it does get a run, which closes what was mended.
+    for part in &mut outcome.coverage {
+        part.seen = Seen::Complete;
+    }
+    let log = sarif(&outcome, Profile::Github);
+    assert!(categories(&log).iter().any(|it| it.contains("vault")));
+
+    // Nothing read at all: no category of any system is spoken for.
+    let mut nothing = sample::empty();
+    nothing.targets = vec!["aws".into()];
+    nothing.coverage = vec![Coverage::lacking(
+        System::Aws,
+        Sym::new("aws"),
+        "aws.account",
+        Seen::None,
+        "denied",
+    )];
+    let log = sarif(&nothing, Profile::Github);
+    assert_eq!(categories(&log), ["\"tenure/\""]);
+    let said = log["runs"][0]["invocations"].to_string();
+    assert!(said.contains("aws.account"), "{said}");
+}
+
+#[test]
+fn the_baseline_and_the_repository_are_named() {
+    let repository = Repository {
+        uri: "https://github.com/acme/infra".into(),
+        revision: "f00dfeed".into(),
+        branch: Some("main".into()),
+    };
+    let options = RenderOptions {
+        repository: Some(repository),
+        ..RenderOptions::default()
+    };
+    let of = |profile, options: &RenderOptions| -> Value {
+        let bytes = render(&sample::small(), Format::Sarif(profile), options).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    };
+    let full = of(Profile::Full, &options);
+    for run in full["runs"].as_array().unwrap() {
+        let from = &run["versionControlProvenance"][0];
+        assert_eq!(from["repositoryUri"], "https://github.com/acme/infra");
+        assert_eq!(from["revisionId"], "f00dfeed");
+        assert_eq!(from["mappedTo"]["uriBaseId"], "%SRCROOT%");
+        assert_eq!(
+            run["baselineGuid"],
+            sample::small().changes.unwrap().guid.as_str()
+        );
+    }
+    let redacted = RenderOptions {
+        redact: true,
+        ..options.clone()
+    };
+    assert!(
+        !of(Profile::Full, &redacted)
+            .to_string()
+            .contains("acme/infra")
+    );
+    assert!(
+        !of(Profile::Github, &options)
+            .to_string()
+            .contains("acme/infra")
+    );
+}
+
+#[test]
+fn a_run_lists_the_rules_of_its_system() {
+    let log = sarif(&sample::small(), Profile::Github);
+    for run in log["runs"].as_array().unwrap() {
+        let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|rule| rule["id"].as_str())
+            .collect();
+        for result in run["results"].as_array().unwrap() {
+            let at = result["ruleIndex"].as_u64().unwrap() as usize;
+            assert_eq!(rules[at], result["ruleId"]);
+        }
+        assert!(!rules.contains(&"GH101"), "{rules:?}");
+    }
 }
 
 #[test]
