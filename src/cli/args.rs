@@ -154,7 +154,8 @@ pub struct ScanArgs {
     pub sources: Sources,
     /// Write a report: `FORMAT[:PROFILE]=PATH` or `FORMAT` for stdout; repeatable.
     /// Formats: table, json, sarif, sarif:github, sarif:gitlab, sarif:defectdojo,
-    /// html, markdown, csv, ocsf. Without it: the table on stdout.
+    /// html, markdown, markdown:comment, github (annotations), github:outputs, csv,
+    /// ocsf. Without it: the table on stdout.
     #[arg(short, long = "output", value_name = "FORMAT[=PATH]")]
     pub output: Vec<String>,
     /// Also write SARIF, HTML and JSON into this directory (`reports` when none is named).
@@ -180,9 +181,13 @@ pub struct ScanArgs {
     /// Fail (exit 3) if less than this share of what rules need could be seen, in percent.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub fail_coverage_below: Option<u8>,
-    /// Replace names by stable pseudonyms in every report.
+    /// Replace names by stable pseudonyms in every report. They are hashes without a
+    /// key: whoever guesses a name can check the guess.
     #[arg(long)]
     pub redact: bool,
+    /// List every finding, also where a terminal would get the first 50.
+    #[arg(long)]
+    pub all: bool,
     /// Keep what was collected in this directory.
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,

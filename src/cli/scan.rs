@@ -1,5 +1,6 @@
 //! `tenure scan`: collect or read, judge, report.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +21,7 @@ use crate::model::Inventory;
 #[cfg(feature = "aws")]
 use crate::model::System;
 use crate::report::text::visible;
-use crate::report::{self, Format, Outcome, RenderOptions};
+use crate::report::{self, Format, Outcome, RenderOptions, Repository};
 use crate::scan::{self, Judge};
 use crate::snapshot::Snapshot;
 #[cfg(feature = "aws")]
@@ -62,7 +63,7 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
         outcome = judge.judge(scan::facts(&snapshot, &config, now), names);
     }
     for output in &outputs {
-        write(&outcome, output, global, args.redact)?;
+        write(&outcome, output, global, &args)?;
     }
     for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
         tell(global, &format!("wrote {}", path.display()));
@@ -234,13 +235,28 @@ fn output(text: &str) -> Result<Output> {
     })
 }
 
-fn write(outcome: &Outcome, output: &Output, global: &Global, redact: bool) -> Result<()> {
+/// Findings listed on a terminal; more scroll away what matters.
+const ON_TERMINAL: usize = 50;
+
+fn write(outcome: &Outcome, output: &Output, global: &Global, args: &ScanArgs) -> Result<()> {
     let to_stdout = output.path.is_none();
+    let terminal = to_stdout && std::io::stdout().is_terminal();
     let options = RenderOptions {
         width: width(),
         color: to_stdout && global.color.on_stdout(),
-        redact,
-        ..RenderOptions::default()
+        redact: args.redact,
+        limit: (terminal && !args.all).then_some(ON_TERMINAL),
+        base_dir: std::env::current_dir()
+            .ok()
+            .and_then(|here| Some(here.to_str()?.replace('\\', "/"))),
+        command_line: None,
+        repository: args
+            .sources
+            .targets
+            .iter()
+            .any(|target| matches!(target.parse(), Ok(Target::Path(_))))
+            .then(repository)
+            .flatten(),
     };
     let text = report::render(outcome, output.format, &options)?;
     match &output.path {
@@ -252,6 +268,30 @@ fn write(outcome: &Outcome, output: &Output, global: &Global, redact: bool) -> R
 fn write_file(path: &Path, text: &[u8]) -> Result<()> {
     report::write_atomically(path, text)
         .with_context(|| format!("report `{}` was not written", path.display()))
+}
+
+/// The revision a CI system checked out: the variables GitHub Actions and GitLab CI
+/// set for every job.
+fn repository() -> Option<Repository> {
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let github = || {
+        let server = var("GITHUB_SERVER_URL")?;
+        Some(Repository {
+            uri: format!("{server}/{}", var("GITHUB_REPOSITORY")?),
+            revision: var("GITHUB_SHA")?,
+            branch: var("GITHUB_REF_NAME"),
+        })
+    };
+    let gitlab = || {
+        Some(Repository {
+            uri: var("CI_PROJECT_URL")?,
+            revision: var("CI_COMMIT_SHA")?,
+            branch: var("CI_COMMIT_REF_NAME"),
+        })
+    };
+    github()
+        .or_else(gitlab)
+        .filter(|found| found.uri.starts_with("https://") && !found.uri.contains([' ', '@']))
 }
 
 /// Columns of the terminal; 100 when stdout is none.

@@ -16,6 +16,8 @@ pub enum Format {
     Html,
     /// For a CI job summary or a pull-request comment.
     Markdown(Place),
+    /// For a step of GitHub Actions.
+    Github(Channel),
     /// OCSF events of class 2008, one a line.
     Ocsf,
     /// For spreadsheets.
@@ -47,6 +49,16 @@ pub enum Place {
     Comment,
 }
 
+/// Which way a step of GitHub Actions speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// Annotations, as workflow commands.
+    #[default]
+    Annotations,
+    /// The step's outputs, for the file `GITHUB_OUTPUT` names.
+    Outputs,
+}
+
 const NAMES: &[(&str, Format)] = &[
     ("table", Format::Table),
     ("json", Format::Json),
@@ -57,6 +69,8 @@ const NAMES: &[(&str, Format)] = &[
     ("html", Format::Html),
     ("markdown", Format::Markdown(Place::Summary)),
     ("markdown:comment", Format::Markdown(Place::Comment)),
+    ("github", Format::Github(Channel::Annotations)),
+    ("github:outputs", Format::Github(Channel::Outputs)),
     ("ocsf", Format::Ocsf),
     ("csv", Format::Csv),
 ];
@@ -67,6 +81,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("md", "markdown"),
     ("md:comment", "markdown:comment"),
     ("markdown:summary", "markdown"),
+    ("github:annotations", "github"),
 ];
 
 impl Format {

@@ -1,5 +1,5 @@
-//! Rendering: terminal table, SARIF, HTML, JSON, Markdown, OCSF and CSV. Judges
-//! nothing.
+//! Rendering: terminal table, SARIF, HTML, JSON, Markdown, annotations, OCSF and CSV.
+//! Judges nothing.
 //!
 //! An [`Outcome`] goes in, bytes come out. The same outcome gives the same bytes:
 //! renderers read no clock, no environment and no file. Names from scanned systems
@@ -9,6 +9,7 @@
 mod csv;
 mod explain;
 mod format;
+mod github;
 mod html;
 mod json;
 mod markdown;
@@ -24,11 +25,11 @@ mod write;
 
 use thiserror::Error;
 
+pub use crate::drift::Weight;
 pub use explain::explain;
-pub use format::{Format, Place, Profile};
+pub use format::{Channel, Format, Place, Profile};
 pub use outcome::{
-    Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, Weight,
-    days_left,
+    Change, Changes, ExceptionNote, ExceptionState, Outcome, Timeline, TimelineEvent, days_left,
 };
 pub use summary::{Posture, Summary};
 pub use write::{WriteError, write_atomically};
@@ -56,6 +57,19 @@ pub struct RenderOptions {
     pub base_dir: Option<String>,
     /// The command that ran, without secrets, for the record.
     pub command_line: Option<String>,
+    /// The repository whose files were scanned, where some were.
+    pub repository: Option<Repository>,
+}
+
+/// A revision of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Its address for people and programs: `https://github.com/acme/infra`.
+    pub uri: String,
+    /// The commit.
+    pub revision: String,
+    /// The branch, where it is on one.
+    pub branch: Option<String>,
 }
 
 impl Default for RenderOptions {
@@ -67,6 +81,7 @@ impl Default for RenderOptions {
             limit: None,
             base_dir: None,
             command_line: None,
+            repository: None,
         }
     }
 }
@@ -111,6 +126,10 @@ pub fn render(
         Format::Sarif(profile) => sarif::render(outcome, profile, options).map_err(failed),
         Format::Html => html::render(outcome, options),
         Format::Markdown(place) => Ok(markdown::render(outcome, place, options).into_bytes()),
+        Format::Github(Channel::Annotations) => {
+            Ok(github::annotations(outcome, options).into_bytes())
+        }
+        Format::Github(Channel::Outputs) => Ok(github::outputs(outcome).into_bytes()),
         Format::Ocsf => ocsf::render(outcome).map_err(failed),
         Format::Csv => Ok(csv::render(outcome).into_bytes()),
     }

@@ -8,10 +8,10 @@ use std::fmt::Write;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::outcome::coverage_word;
-use super::text::{count, shorten, shorten_middle, visible, wrap};
+use super::text::{count, shorten, shorten_middle, thousands, visible, wrap};
 use super::{ExceptionState, Outcome, RenderOptions, Summary, VERSION, Weight};
 use crate::model::{Coverage, Finding, Gate, Identity, Severity, Sym, System};
 
@@ -77,7 +77,8 @@ impl Page<'_> {
     fn findings(&self, out: &mut String, limit: usize) {
         let mut groups: Vec<Vec<&Finding>> = Vec::new();
         let mut places: FxHashMap<(System, Sym, Sym), usize> = FxHashMap::default();
-        for finding in self.outcome.open().take(limit) {
+        let listed = self.listed(limit);
+        for finding in self.outcome.open().filter(|it| listed.contains(&it.id)) {
             let key = (finding.system, finding.tenant, finding.subject.id);
             let at = *places.entry(key).or_insert_with(|| {
                 groups.push(Vec::new());
@@ -88,16 +89,39 @@ impl Page<'_> {
         for group in &groups {
             self.group(out, group);
         }
-        let left = self.outcome.open().count().saturating_sub(limit);
-        if left > 0 {
-            let line = format!(
-                "… and {} more, none worse than the last one shown. `-o html=FILE` and \
-                 `-o json=FILE` hold all of them.",
-                count(left, "finding")
-            );
-            self.paragraph(out, &line, 0, Paint::Plain);
-            out.push('\n');
+        let left: Vec<&Finding> = self
+            .outcome
+            .open()
+            .filter(|finding| !listed.contains(&finding.id))
+            .collect();
+        if left.is_empty() {
+            return;
         }
+        let gating = left.iter().filter(|it| self.outcome.is_gated(it)).count();
+        let (gates, paint) = match gating {
+            0 => ("none of them gates".to_owned(), Paint::Plain),
+            1 => ("1 of them gates".to_owned(), Paint::Warn),
+            n => (format!("{} of them gate", thousands(n)), Paint::Warn),
+        };
+        let line = format!(
+            "… and {}; {gates}. `--all` lists them here; `-o html=FILE` and `-o json=FILE` \
+             hold all of them.",
+            count(left.len(), "more finding")
+        );
+        self.paragraph(out, &line, 0, paint);
+        out.push('\n');
+    }
+
+    /// The ids of the findings to list: what gates before what does not, each worst
+    /// first.
+    fn listed(&self, limit: usize) -> FxHashSet<Sym> {
+        let gating = self.outcome.open().filter(|it| self.outcome.is_gated(it));
+        let other = self.outcome.open().filter(|it| !self.outcome.is_gated(it));
+        gating
+            .chain(other)
+            .take(limit)
+            .map(|finding| finding.id)
+            .collect()
     }
 
     /// One identity and what was found about it.

@@ -1,6 +1,7 @@
 //! Every report, over hand-made outcomes.
 
 mod browser;
+mod github;
 mod html;
 mod json;
 mod markdown;
