@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::text::{visible, wrap};
 use super::{Outcome, RenderOptions};
@@ -73,7 +73,13 @@ pub fn explain(
         }
     }
     let steps = finding.steps.iter().flat_map(|step| &step.evidence);
-    let evidence: Vec<&Evidence> = finding.evidence.iter().chain(steps).collect();
+    let mut evidence: Vec<&Evidence> = Vec::new();
+    for shown in finding.evidence.iter().chain(steps) {
+        // What shows a finding often shows its first step too.
+        if !evidence.contains(&shown) {
+            evidence.push(shown);
+        }
+    }
     if !evidence.is_empty() || finding.location.is_some() {
         page.title("Evidence");
     }
@@ -191,66 +197,127 @@ impl Page {
         let at = format!("{}:{}:{}", visible(&place.file), place.line, place.column);
         let _ = writeln!(self.out, "  {:digits$}--> {at}", "");
         let text = read(&place.file);
-        let lines: Vec<&str> = text
+        let lines: Vec<String> = text
             .iter()
             .flat_map(|text| text.lines())
             .skip(first - 1)
             .take((last - first + 1).min(LINES))
+            .map(|line| line.chars().take(WIDEST).collect())
             .collect();
         if lines.is_empty() {
             self.text("", what);
             return;
         }
         let _ = writeln!(self.out, "  {:digits$} |", "");
-        for (number, line) in (first..).zip(&lines) {
-            let chars: Vec<char> = line.chars().take(WIDEST).collect();
-            let (before, meant) = split(&chars, place, number, last);
-            let tail: String = chars[before.len() + meant.len()..].iter().collect();
-            let (before, meant): (String, String) =
-                (before.iter().collect(), meant.iter().collect());
-            // Tabs would move the caret.
-            let [before, meant, tail] =
-                [before, meant, tail].map(|part| visible(&part.replace('\t', "    ")).into_owned());
-            let _ = writeln!(self.out, "  {number:digits$} | {before}{meant}{tail}");
-            let carets = "^".repeat(meant.width().max(1));
-            let _ = write!(
-                self.out,
-                "  {:digits$} | {:indent$}",
-                "",
-                "",
-                indent = before.width()
-            );
-            let label = if number == first + lines.len() - 1 {
-                format!("{carets} {}", visible(what))
-            } else {
-                carets
-            };
-            self.line(&label, "1;31");
+        let margin = Margin {
+            digits,
+            room: self.width.saturating_sub(digits + 5).max(20),
+        };
+        match lines.as_slice() {
+            [line] if first == last => self.quote_line(&margin, place, line, what),
+            lines => self.quote_lines(&margin, place, lines, what),
         }
-        let left = (last - first + 1).saturating_sub(lines.len());
+    }
+
+    /// One line, what is meant in it over carets.
+    fn quote_line(&mut self, margin: &Margin, place: &Location, line: &str, what: &str) {
+        let Margin { digits, room } = *margin;
+        let chars: Vec<char> = line.chars().collect();
+        let from = (place.column.max(1) as usize - 1).min(chars.len());
+        let to = (place.end_column.max(1) as usize - 1).clamp(from, chars.len());
+        let [before, meant, tail] =
+            [&chars[..from], &chars[from..to], &chars[to..]].map(|part| shown(part));
+        // Lines of data are long: the middle of one is shown around what is meant.
+        let before = if before.width() > room / 2 {
+            let kept: Vec<char> = before.chars().rev().take(room / 4).collect();
+            format!("…{}", kept.into_iter().rev().collect::<String>())
+        } else {
+            before
+        };
+        let indent = before.width();
+        let meant = cut(&meant, room.saturating_sub(indent));
+        let tail = cut(&tail, room.saturating_sub(indent + meant.width()));
+        let number = place.line.max(1);
+        let _ = writeln!(self.out, "  {number:digits$} | {before}{meant}{tail}");
+        let carets = "^".repeat(meant.width().max(1));
+        self.label(margin, indent, &carets, what);
+    }
+
+    /// Several lines, tied together by a bar that ends where what is meant ends.
+    fn quote_lines(&mut self, margin: &Margin, place: &Location, lines: &[String], what: &str) {
+        let Margin { digits, room } = *margin;
+        let first = place.line.max(1) as usize;
+        let all = (place.end_line as usize).max(first) - first + 1;
+        for (at, line) in lines.iter().enumerate() {
+            let bar = if at == 0 { '/' } else { '|' };
+            let chars: Vec<char> = line.chars().collect();
+            let line = cut(&shown(&chars), room.saturating_sub(2));
+            let _ = writeln!(self.out, "  {:digits$} | {bar} {line}", first + at);
+        }
+        let left = all - lines.len();
         if left > 0 {
-            let _ = writeln!(self.out, "  {:digits$} | … {left} more", "");
+            let _ = writeln!(self.out, "  {:digits$} | | … {left} more", "");
+        }
+        let end = match lines.last() {
+            Some(line) if left == 0 => {
+                let before = (place.end_column as usize).saturating_sub(2);
+                shown(&line.chars().take(before).collect::<Vec<_>>()).width()
+            }
+            _ => 1,
+        };
+        let bar = format!("|{}^", "_".repeat((end + 1).min(room / 2)));
+        self.label(margin, 0, &bar, what);
+    }
+
+    /// Carets with what they say, beside them where there is room, else under them.
+    fn label(&mut self, margin: &Margin, indent: usize, carets: &str, what: &str) {
+        let Margin { digits, room } = *margin;
+        let what = visible(what);
+        let beside = indent + carets.width() + 1 + what.width() <= room;
+        let _ = write!(self.out, "  {:digits$} | {:indent$}", "", "");
+        if beside {
+            self.line(&format!("{carets} {what}"), "1;31");
+            return;
+        }
+        self.line(carets, "1;31");
+        let indent = if indent > room / 2 { 0 } else { indent };
+        for line in wrap(&what, room.saturating_sub(indent)) {
+            let _ = write!(self.out, "  {:digits$} | {:indent$}", "", "");
+            self.line(&line, "1;31");
         }
     }
 }
 
-/// What of a line stands before a place and what is in it.
-fn split<'a>(
-    line: &'a [char],
-    place: &Location,
-    number: usize,
-    last: usize,
-) -> (&'a [char], &'a [char]) {
-    let indent = line.iter().take_while(|c| c.is_whitespace()).count();
-    let from = if number == place.line.max(1) as usize {
-        (place.column.max(1) as usize - 1).min(line.len())
-    } else {
-        indent
-    };
-    let to = if number == last {
-        (place.end_column.max(1) as usize - 1).clamp(from, line.len())
-    } else {
-        line.len()
-    };
-    (&line[..from], &line[from..to])
+/// The margin quoted lines stand behind.
+struct Margin {
+    /// Of the largest line number.
+    digits: usize,
+    /// Columns left for the line.
+    room: usize,
+}
+
+/// Characters of a document on a terminal. Tabs would move the carets.
+fn shown(chars: &[char]) -> String {
+    let text: String = chars.iter().collect();
+    visible(&text.replace('\t', "    ")).into_owned()
+}
+
+/// As much of `text` as fits `columns`.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        out.push(c);
+    }
+    if columns > 0 {
+        out.push('…');
+    }
+    out
 }

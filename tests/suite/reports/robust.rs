@@ -1,10 +1,12 @@
 //! What every report has in common, whatever it is given.
 
 use proptest::prelude::*;
+use tenure::model::{Location, Sym};
 use tenure::report::text::is_deceptive;
 use tenure::report::{
     Format, Outcome, Place, Profile, RenderOptions, WriteError, explain, render, write_atomically,
 };
+use unicode_width::UnicodeWidthStr;
 
 use super::sample;
 
@@ -70,7 +72,7 @@ fn two_hundred_thousand_findings_render() {
         if format == Format::Table {
             let text = String::from_utf8(bytes).unwrap();
             assert!(
-                text.contains("199,000 findings"),
+                text.contains("199,000 more findings"),
                 "the table says what it left out"
             );
         }
@@ -159,12 +161,10 @@ Evidence
   |       "Effect": "Allow", "Action": "*", "Resource": "*"
    --> iam/ci runner.json:7:9
     |
-  7 |       "Principal": {
-    |         ^^^^^^^^^^^^
-  8 |         "Federated": "token.actions"
-    |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  9 |       }
-    |       ^ trusts the repository (ci-runner)
+  7 | /       "Principal": {
+  8 | |         "Federated": "token.actions"
+  9 | |       }
+    | |___^ trusts the repository (ci-runner)
 
 Fix
   aws iam detach-role-policy --role-name ci-runner --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
@@ -175,6 +175,46 @@ References
   CWE 4.17 CWE-250: Execution with Unnecessary Privileges
     https://cwe.mitre.org/data/definitions/250.html
 "##);
+}
+
+/// A line of data is wider than any terminal: what is meant is shown, and every line
+/// fits.
+#[test]
+fn an_explanation_fits_its_terminal() {
+    let mut outcome = sample::small();
+    let key = outcome
+        .findings
+        .iter_mut()
+        .find(|finding| finding.rule == "AWS301")
+        .unwrap();
+    let line = format!("{},KEY,{}", "x".repeat(150), "y".repeat(150));
+    key.location = Some(Location {
+        file: Sym::new("report.csv"),
+        line: 1,
+        column: 152,
+        end_line: 1,
+        end_column: 155,
+    });
+    key.evidence.clear();
+    key.fix = "".into();
+    let key = key.clone();
+    outcome.rules.clear();
+    let options = RenderOptions {
+        width: 72,
+        ..RenderOptions::default()
+    };
+    let page = explain(&outcome, &key, &options, &|_| Some(line.clone()));
+    let evidence = &page[page.find("Evidence").unwrap()..];
+    insta::assert_snapshot!(evidence, @r##"
+Evidence
+   --> report.csv:1:152
+    |
+  1 | …xxxxxxxxxxxxxxx,KEY,yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+    |                  ^^^ this is what it is about
+"##);
+    for line in page.lines() {
+        assert!(line.width() <= 72, "{line}");
+    }
 }
 
 proptest! {
