@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use rustc_hash::FxHashSet;
+use unicode_width::UnicodeWidthChar;
 
 use crate::model::Gate;
 use crate::report::text::{shorten, shorten_middle};
@@ -12,12 +13,19 @@ use crate::report::text::{shorten, shorten_middle};
 /// Most nodes in one picture; more would not be readable.
 pub const MOST_NODES: usize = 30;
 
-/// Characters of a node's name.
+/// Characters of a node's name, as they come on the average.
 pub const NAME: usize = 23;
-/// Characters of what stands under it.
-const KIND: usize = 30;
+/// Sizes of a node's name, which is bold, and of what stands under it, in tenths of a
+/// pixel (`.graph .name`, `.graph .kind` in the style sheet).
+const NAME_SIZE: i32 = 137;
+const KIND_SIZE: i32 = 115;
 
 const NODE_WIDTH: i32 = 206;
+/// Between a node's border and its text.
+const PADDING: i32 = 12;
+/// What the text of a node has. It is cut to fit, and clipped where a reader's font is
+/// wider than thought.
+const TEXT_WIDTH: i32 = NODE_WIDTH - 2 * PADDING;
 const NODE_HEIGHT: i32 = 46;
 /// Between layers, from left to right: room for what is done on the way.
 const ACROSS: i32 = 156;
@@ -150,15 +158,14 @@ impl Graph {
             svg,
             "<g class=\"node {class}\"><title>{}</title>\
              <rect x=\"{x}\" y=\"{y}\" width=\"{NODE_WIDTH}\" height=\"{NODE_HEIGHT}\" rx=\"9\"/>\
-             <text class=\"name\" x=\"{}\" y=\"{}\">{}</text>\
-             <text class=\"kind\" x=\"{}\" y=\"{}\">{}</text></g>",
+             <svg x=\"{}\" y=\"{y}\" width=\"{TEXT_WIDTH}\" height=\"{NODE_HEIGHT}\">\
+             <text class=\"name\" y=\"{}\">{}</text>\
+             <text class=\"kind\" y=\"36\">{}</text></svg></g>",
             escape(&node.id),
-            x + 12,
-            y + if node.kind.is_empty() { 28 } else { 20 },
-            escape(&shorten_middle(&node.name, NAME)),
-            x + 12,
-            y + 36,
-            escape(&shorten_middle(&node.kind, KIND)),
+            x + PADDING,
+            if node.kind.is_empty() { 28 } else { 20 },
+            escape(&fitted(&node.name, NAME_SIZE)),
+            escape(&fitted(&node.kind, KIND_SIZE)),
         );
     }
 
@@ -504,6 +511,41 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// `text` cut in its middle until it fits a node, by the usual widths of letters in
+/// sans-serif fonts. `size` is in tenths of a pixel.
+fn fitted(text: &str, size: i32) -> String {
+    let room = i64::from(TEXT_WIDTH) * 1_000;
+    let wide = |text: &str| -> i64 {
+        let units: i64 = text.chars().map(breadth).sum();
+        units * i64::from(size)
+    };
+    let count = text.chars().count();
+    // From as many characters as could fit if all were the narrowest.
+    let most = count.min(TEXT_WIDTH as usize / 3);
+    (1..=most)
+        .rev()
+        .map(|limit| shorten_middle(text, limit))
+        .find(|cut| wide(cut) <= room)
+        .map(std::borrow::Cow::into_owned)
+        .unwrap_or_default()
+}
+
+/// The usual width of a character in a sans-serif font, in hundredths of its size.
+fn breadth(c: char) -> i64 {
+    match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 34,
+        'f' | 't' | 'r' | '/' | '\\' | '(' | ')' | '[' | ']' | '-' | '"' => 43,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 98,
+        'a'..='z' | '0'..='9' | '_' => 64,
+        'A'..='Z' => 76,
+        c => match c.width().unwrap_or(0) {
+            0 => 0,
+            1 => 76,
+            _ => 105,
+        },
+    }
+}
+
 /// A label in at most two lines.
 fn label_lines(label: &str) -> Vec<String> {
     let lines = crate::report::text::wrap(label, LABEL);
@@ -535,4 +577,30 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_their_box_whatever_they_are_made_of() {
+        for name in [
+            "W".repeat(120),
+            "i".repeat(120),
+            "名".repeat(120),
+            "\u{301}".repeat(120),
+            "AWSReservedSSO_AdministratorAccess_4e6cb1601e6eab98".to_owned(),
+        ] {
+            let cut = fitted(&name, NAME_SIZE);
+            let wide: i64 = cut.chars().map(breadth).sum::<i64>() * i64::from(NAME_SIZE);
+            assert!(wide <= i64::from(TEXT_WIDTH) * 1_000, "{cut}");
+        }
+        assert_eq!(fitted("ci-legacy", NAME_SIZE), "ci-legacy");
+        let cut = fitted(
+            "AWSReservedSSO_AdministratorAccess_4e6cb1601e6eab98",
+            NAME_SIZE,
+        );
+        assert!(cut.starts_with("AWSRes") && cut.ends_with("b98"), "{cut}");
+    }
 }

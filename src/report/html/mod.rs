@@ -11,6 +11,7 @@ mod graph;
 mod island;
 mod paths;
 mod rows;
+mod timeline;
 
 use minijinja::Environment;
 use minijinja::value::Serde;
@@ -177,6 +178,7 @@ fn page(outcome: &Outcome, options: &RenderOptions, data: &[u8]) -> serde_json::
         "paths_lead": drawn.lead,
         "graphs": drawn.figures,
         "timelines": timelines(outcome),
+        "timelines_lead": timeline::lead(&outcome.timelines),
         "timelines_more": over(outcome.timelines.len(), TIMELINES, "grant"),
         "exceptions": exceptions(outcome),
         "rules": rules(outcome, &summary),
@@ -416,36 +418,7 @@ fn timelines(outcome: &Outcome) -> Vec<serde_json::Value> {
         .timelines
         .iter()
         .take(TIMELINES)
-        .map(|line| {
-            let events: Vec<_> = line
-                .events
-                .iter()
-                .map(|event| {
-                    json!({
-                        "at": event.at.map_or("time not seen".to_owned(), |at| {
-                            at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-                        }),
-                        "what": clean(&event.what),
-                        "by": event.by.map(|by| clean(&by)),
-                        "quality": clean(&event.quality),
-                        "class": clean(&event.evidence_class),
-                        "note": event.note.as_deref().map(clean),
-                    })
-                })
-                .collect();
-            json!({
-                "subject": clean(&line.subject.name),
-                "what": clean(&line.what),
-                "system": line.system,
-                "tenant": clean(&line.tenant),
-                "grant": clean(&line.grant),
-                "state": clean(&line.state.to_lowercase().replace('_', " ")),
-                "class": if matches!(&*line.state, "COVERED" | "ELIGIBLE_ONLY") { "good" } else { "gate" },
-                "flags": line.flags.iter().map(|flag| clean(&flag.to_lowercase().replace('_', " "))).collect::<Vec<_>>(),
-                "events": events,
-                "gaps": line.gaps.iter().map(|gap| clean(gap)).collect::<Vec<_>>(),
-            })
-        })
+        .map(|line| timeline::shown(line, outcome.now))
         .collect()
 }
 

@@ -87,6 +87,95 @@ fn it_reads_without_a_script() {
 }
 
 #[test]
+fn a_grants_chain_is_drawn_with_its_gaps_in_place() {
+    let page = html(&sample::small());
+    let grants = between(&page, "id=\"timelines\"", "</section>");
+    assert!(
+        grants.contains("3 grants, 2 of them not as they should be."),
+        "{grants}"
+    );
+    let of = |name: &str| {
+        let at = grants
+            .find(&format!("<h3 class=\"any\">{name}</h3>"))
+            .unwrap();
+        between(&grants[at..], "<p", "</article>")
+    };
+    let places = |article: &str, parts: &[&str]| -> Vec<usize> {
+        parts
+            .iter()
+            .map(|part| {
+                article
+                    .find(part)
+                    .unwrap_or_else(|| panic!("{part}: {article}"))
+            })
+            .collect()
+    };
+    let alice = of("alice");
+    assert!(
+        places(
+            alice,
+            &[
+                "<b>requested</b>",
+                "<b>approved</b>",
+                "<b>issued</b>",
+                "<b>expires</b>",
+                "no end seen"
+            ]
+        )
+        .is_sorted(),
+        "{alice}"
+    );
+    assert!(alice.contains("and 7 h 56 min beyond its end"), "{alice}");
+    assert!(alice.contains("class=\"missing\"><b>end</b>"), "{alice}");
+    assert!(alice.contains("class=\"quiet\"><b>use</b>"), "{alice}");
+    let bob = of("bob");
+    assert!(
+        !bob.contains("missing") && bob.contains("4 min 30 s later"),
+        "{bob}"
+    );
+    let bot = of("release-bot");
+    assert!(
+        places(
+            bot,
+            &[
+                "no request seen",
+                "no approval seen",
+                "<b>issued</b>",
+                "<b>ended</b>"
+            ]
+        )
+        .is_sorted(),
+        "{bot}"
+    );
+}
+
+/// Names of any length and any letters stay within their box, and are whole where one
+/// points at it.
+#[test]
+fn long_names_stay_within_their_node() {
+    let long = format!("AWSReservedSSO_{}_4e6cb1601e6eab98", "Wide".repeat(22));
+    assert_eq!(long.len(), 120);
+    let mut outcome = sample::small();
+    for finding in &mut outcome.findings {
+        for step in &mut finding.steps {
+            step.to = tenure::model::Sym::new(&long);
+        }
+    }
+    let page = html(&outcome);
+    assert!(page.contains(&format!("<title>{long}</title>")));
+    let (_folder, path) = saved("long", &outcome);
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    browser.open(&path, "");
+    let over = browser.eval(
+        "[...document.querySelectorAll('.graph .node text')].map(text => \
+         text.getComputedTextLength()).filter(width => width > 182)",
+    );
+    assert_eq!(over, json!([]));
+}
+
+#[test]
 fn at_most_500_findings_are_written_out() {
     let page = html(&sample::many(2_000));
     assert_eq!(page.matches("<details class=\"finding").count(), 500);
