@@ -27,6 +27,7 @@ const SCRUBBED: &[&str] = &[
 const SCRUBBED_PREFIXES: &[&str] = &[
     "AWS_",
     "BAO_",
+    "CI_",
     "GH_",
     "GITHUB_",
     "TENURE_",
