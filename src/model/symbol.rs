@@ -46,13 +46,13 @@ struct Slot {
     hash: u32,
     /// [`EMPTY`] where there is none.
     id: u32,
+    text: &'static str,
 }
 
 const EMPTY: u32 = u32::MAX;
 
 impl Shard {
-    /// The number of the text with this hash that `is` recognises.
-    fn find(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+    fn find(&self, hash: u32, text: &str) -> Option<u32> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
@@ -60,7 +60,7 @@ impl Shard {
             if slot.id == EMPTY {
                 return None;
             }
-            if slot.hash == hash && is(slot.id) {
+            if slot.hash == hash && slot.text == text {
                 return Some(slot.id);
             }
             at = (at + 1) & mask;
@@ -69,7 +69,11 @@ impl Shard {
 
     fn insert(&mut self, slot: Slot) {
         if (self.used + 1) * 4 > self.slots.len() * 3 {
-            let empty = Slot { hash: 0, id: EMPTY };
+            let empty = Slot {
+                hash: 0,
+                id: EMPTY,
+                text: "",
+            };
             let size = (self.slots.len() * 2).max(64);
             let old = std::mem::replace(&mut self.slots, vec![empty; size].into());
             for slot in old.iter().filter(|slot| slot.id != EMPTY) {
@@ -135,7 +139,7 @@ impl Sym {
         let mut shard = table.shards[shard]
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(id) = shard.find(hash, |id| table.text(id) == text) {
+        if let Some(id) = shard.find(hash, text) {
             return Sym(id);
         }
         let id = table.next.fetch_add(1, Atomic::Relaxed);
@@ -148,7 +152,11 @@ impl Sym {
         });
         // The number was handed out to this call alone, so the place is empty.
         let _ = chunk[offset].set(kept);
-        shard.insert(Slot { hash, id });
+        shard.insert(Slot {
+            hash,
+            id,
+            text: kept,
+        });
         Sym(id)
     }
 

@@ -17,6 +17,13 @@ const WORDS: usize = 4;
 pub struct ActionMask([u64; WORDS]);
 
 impl ActionMask {
+    /// This action alone.
+    pub fn of(action: ActionId) -> Self {
+        let mut mask = ActionMask::default();
+        mask.insert(action);
+        mask
+    }
+
     /// Adds an action.
     pub fn insert(&mut self, at: ActionId) {
         self.0[usize::from(at.0) / 64] |= 1 << (at.0 % 64);

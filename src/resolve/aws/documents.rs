@@ -77,6 +77,9 @@ impl<'a> Documents<'a> {
     /// Parses all documents that are not known yet.
     pub fn parse(&mut self, sources: &[Source<'a>]) {
         let mut new: Vec<&'a str> = Vec::new();
+        // Growing would read all texts again.
+        self.by_place.reserve(sources.len());
+        self.by_text.reserve(sources.len());
         for source in sources {
             let Entry::Vacant(vacant) = self.by_place.entry(place(source.raw)) else {
                 continue;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::actions::{ActionId, ActionMask, Actions};
@@ -107,6 +108,10 @@ impl Worth {
         self.reasons.iter().map(|(name, _)| *name).collect()
     }
 }
+
+/// Whether the entries of action lists seen so far read.
+#[derive(Debug, Default)]
+pub struct Reading(FxHashMap<Sym, bool>);
 
 /// With which policies a subject is judged.
 #[derive(Clone, Copy, Debug)]
@@ -225,7 +230,7 @@ impl Tiers {
 
     /// What the text of a document is worth, below the admin tier: whether all it
     /// allows reads.
-    pub fn by_text(&self, document: &Document) -> Tier {
+    pub fn by_text(&self, document: &Document, known: &mut Reading) -> Tier {
         let mut tier = Tier::None;
         for statement in &document.statements {
             if statement.effect != Effect::Allow {
@@ -235,11 +240,9 @@ impl Tiers {
                 return Tier::Write;
             }
             for action in &statement.actions.list {
-                tier = tier.max(if self.reads(action.source()) {
-                    Tier::Read
-                } else {
-                    Tier::Write
-                });
+                let reads = known.0.entry(action.sym());
+                let reads = *reads.or_insert_with(|| self.reads(action.source()));
+                tier = tier.max(if reads { Tier::Read } else { Tier::Write });
             }
         }
         tier

@@ -1,6 +1,8 @@
 //! Entitlements: every policy somebody has, and every assignment.
 
-use super::super::actions::ActionMask;
+use std::ops::ControlFlow;
+
+use super::super::actions::{ActionId, ActionMask};
 use super::super::documents::DocId;
 use super::super::judge::PROBE;
 use super::super::policy::{Action, Pattern, Policy, resource_pattern};
@@ -22,6 +24,15 @@ struct Effective {
     tier: Tier,
 }
 
+/// A single power that has an attribute of its own.
+struct Power {
+    /// The attribute.
+    name: &'static str,
+    action: ActionId,
+    /// What stands for any resource.
+    resource: String,
+}
+
 impl<'w> Facts<'w, '_> {
     pub(super) fn add_entitlements(&mut self) {
         let subjects = self.subjects;
@@ -32,8 +43,9 @@ impl<'w> Facts<'w, '_> {
             let Some(identity) = self.identities.get(&id).copied() else {
                 continue;
             };
+            let powers = self.powers(id, subject);
             for held in &subject.held {
-                self.add_held(id, subject, held, identity);
+                self.add_held(id, subject, held, identity, &powers);
             }
         }
     }
@@ -44,6 +56,7 @@ impl<'w> Facts<'w, '_> {
         subject: &Subject<'w>,
         held: &Held<'w>,
         identity: IdentityRef,
+        powers: &[Power],
     ) {
         let grant = held.grant;
         let mechanism = match (held.via, grant.arn) {
@@ -93,7 +106,7 @@ impl<'w> Facts<'w, '_> {
         }
         let effective = self.effective(id, subject, held);
         if effective.verdict != Verdict::No {
-            self.put_reach(&mut fact, subject, held);
+            self.put_powers(&mut fact, subject, held, powers);
         }
         self.put_effective(&mut fact, held, effective);
         if self.carries.contains(&(id, privilege)) || self.carries.contains(&(id, grant.name)) {
@@ -128,45 +141,64 @@ impl<'w> Facts<'w, '_> {
         }
     }
 
-    /// The few single powers that rules name, where they hold on any resource.
-    fn put_reach(&self, fact: &mut Entitlement, subject: &Subject<'w>, held: &Held<'w>) {
+    /// The few single powers that rules name, of those a subject has outright over all
+    /// its policies: no grant of it has more.
+    fn powers(&self, id: SubjectId, subject: &Subject<'w>) -> Vec<Power> {
+        const REGION: &str = "eu-west-1";
+        let probes = self.probes;
+        let role = ("iam", "", "role/");
+        let secret = ("secretsmanager", REGION, "secret:");
+        let parameter = ("ssm", REGION, "parameter/");
+        [
+            ("pass_any_role", probes.pass_role, role),
+            ("assume_any_role", probes.assume, role),
+            ("reads_all_secrets", probes.secret, secret),
+            ("reads_all_secrets", probes.parameter, parameter),
+        ]
+        .into_iter()
+        .filter_map(|(name, action, (service, region, kind))| {
+            if !self.judge.reach(id).contains(ActionMask::of(action)) {
+                return None;
+            }
+            let account = subject.account;
+            let resource = format!("arn:aws:{service}:{region}:{account}:{kind}{PROBE}");
+            let asked = self.judge.actions.get(action);
+            let verdict = self.judge.allows(subject, asked, &resource, &[]);
+            (verdict == Verdict::Yes).then_some(Power {
+                name,
+                action,
+                resource,
+            })
+        })
+        .collect()
+    }
+
+    /// Those of a subject's powers that one grant gives.
+    fn put_powers(
+        &self,
+        fact: &mut Entitlement,
+        subject: &Subject<'w>,
+        held: &Held<'w>,
+        powers: &[Power],
+    ) {
         let Some(doc) = held.doc else {
             return;
         };
         let Ok(policy) = &self.world.documents.get(doc).policy else {
             return;
         };
-        let account = subject.account;
-        let probes = self.probes;
-        const EU: &str = "eu-west-1";
-        for (name, action, (service, region, kind)) in [
-            ("pass_any_role", probes.pass_role, ("iam", "", "role/")),
-            ("assume_any_role", probes.assume, ("iam", "", "role/")),
-            (
-                "reads_all_secrets",
-                probes.secret,
-                ("secretsmanager", EU, "secret:"),
-            ),
-            (
-                "reads_all_secrets",
-                probes.parameter,
-                ("ssm", EU, "parameter/"),
-            ),
-        ] {
-            let mut mask = ActionMask::default();
-            mask.insert(action);
-            if !self.judge.mask(doc).contains(mask) {
+        for power in powers {
+            if !self.judge.mask(doc).contains(ActionMask::of(power.action)) {
                 continue;
             }
-            let resource = &format!("arn:aws:{service}:{region}:{account}:{kind}{PROBE}");
             let mut identity = vec![policy];
             identity.extend(self.denying(subject, doc));
-            let action = self.judge.actions.get(action);
-            let verdict = self
-                .judge
-                .allows_as(subject, &identity, true, action, resource, &[]);
+            let action = self.judge.actions.get(power.action);
+            let verdict =
+                self.judge
+                    .allows_as(subject, &identity, true, action, &power.resource, &[]);
             if verdict == Verdict::Yes {
-                fact.attrs.set(name, true);
+                fact.attrs.set(power.name, true);
             }
         }
     }
@@ -299,35 +331,41 @@ impl<'w> Facts<'w, '_> {
         let mut best = Verdict::No;
         let mut residual = None;
         let boundary = subject.boundary_policy.as_ref().map(|list| list[0]);
-        let samples = samples(policy, boundary, &subject.arn);
-        let ask = |bounded: bool, (action, resource): &(String, String)| {
+        let ask = |bounded: bool, action: &str, resource: &str| {
             let action = Action::new(action);
             self.judge
                 .allows_as(subject, identity, bounded, &action, resource, &[])
         };
-        for sample in &samples {
-            let verdict = ask(true, sample);
+        let mut tried: Vec<(String, String)> = Vec::new();
+        let _ = samples(policy, boundary, &subject.arn, &mut |action, resource| {
+            let verdict = ask(true, &action, &resource);
             if verdict > best {
                 best = verdict;
                 if verdict == Verdict::Conditional {
-                    let action = Action::new(&sample.0);
-                    residual = self
-                        .judge
-                        .explain(subject, &action, &sample.1, &[])
-                        .residual;
+                    let action = Action::new(&action);
+                    let answer = self.judge.explain(subject, &action, &resource, &[]);
+                    residual = answer.residual;
                 }
             }
-            if best == Verdict::Yes {
-                return (best, None);
+            tried.push((action, resource));
+            match best == Verdict::Yes || tried.len() >= MAX_TRIED {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
+        });
+        if best == Verdict::Yes {
+            return (best, None);
         }
         if best == Verdict::No {
-            let unbounded = samples.iter().map(|sample| ask(false, sample)).max();
+            let unbounded = tried
+                .iter()
+                .map(|(action, resource)| ask(false, action, resource))
+                .max();
             let bounded = subject.limit != Limit::None;
             if bounded && unbounded.is_some_and(|verdict| verdict != Verdict::No) {
                 blocked_by.push(Sym::new("boundary"));
             } else {
-                let denied = samples.iter().any(|(action, resource)| {
+                let denied = tried.iter().any(|(action, resource)| {
                     let action = Action::new(action);
                     self.judge.explain(subject, &action, resource, &[]).denied
                 });
@@ -488,12 +526,19 @@ fn put_worth(fact: &mut Entitlement, worth: &Worth) {
         .set("full_access", worth.has("full-access") == Verdict::Yes);
 }
 
+/// Takes a pair of action and resource, and says whether there should be more.
+type Taker<'t> = dyn FnMut(String, String) -> ControlFlow<()> + 't;
+
 /// Pairs of action and resource that stand for a document's allow statements.
 /// Where variables stand in a resource, the holder's own ARN is tried beside.
-fn samples(policy: &Policy, boundary: Option<&Policy>, own: &str) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
+fn samples(
+    policy: &Policy,
+    boundary: Option<&Policy>,
+    own: &str,
+    take: &mut Taker<'_>,
+) -> ControlFlow<()> {
     for statement in &policy.document().statements {
-        if statement.effect != Effect::Allow || pairs.len() >= MAX_TRIED {
+        if statement.effect != Effect::Allow {
             continue;
         }
         let (actions, mut resources) = patterns(statement);
@@ -507,7 +552,7 @@ fn samples(policy: &Policy, boundary: Option<&Policy>, own: &str) -> Vec<(String
             resources.insert(0, Pattern::literal(own));
         }
         let Some(boundary) = boundary else {
-            cross(&actions, &resources, &mut pairs);
+            cross(&actions, &resources, take)?;
             continue;
         };
         for limit in &boundary.document().statements {
@@ -515,15 +560,13 @@ fn samples(policy: &Policy, boundary: Option<&Policy>, own: &str) -> Vec<(String
                 continue;
             }
             let (allowed, within) = patterns(limit);
-            cross(
-                &meet(&actions, &allowed),
-                &meet(&resources, &within),
-                &mut pairs,
-            );
+            let actions = meet(&actions, &allowed);
+            if !actions.is_empty() {
+                cross(&actions, &meet(&resources, &within), take)?;
+            }
         }
     }
-    pairs.truncate(MAX_TRIED);
-    pairs
+    ControlFlow::Continue(())
 }
 
 fn patterns(statement: &super::super::policy::Statement) -> (Vec<Pattern>, Vec<Pattern>) {
@@ -556,13 +599,11 @@ fn meet(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
         .collect()
 }
 
-fn cross(actions: &[Pattern], resources: &[Pattern], pairs: &mut Vec<(String, String)>) {
+fn cross(actions: &[Pattern], resources: &[Pattern], take: &mut Taker<'_>) -> ControlFlow<()> {
     for action in actions.iter().take(12) {
         for resource in resources.iter().take(4) {
-            pairs.push((action.sample(PROBE), resource.sample(PROBE)));
-            if pairs.len() >= MAX_TRIED {
-                return;
-            }
+            take(action.sample(PROBE), resource.sample(PROBE))?;
         }
     }
+    ControlFlow::Continue(())
 }

@@ -20,7 +20,7 @@ use super::escalation::{self, Escalation, catalogue};
 use super::judge::Judge;
 use super::policy::Policy;
 use super::subject::{SubjectId, Subjects};
-use super::tiers::{Tiers, Wearing, Worth};
+use super::tiers::{Reading, Tiers, Wearing, Worth};
 use super::world::World;
 use crate::model::{
     Builder, Coverage, Effect, IdentityRef, Inventory, Location, Moment, Permission, PermissionSet,
@@ -143,11 +143,12 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
             carries.extend(way.evidence.iter().map(|shown| (way.walker, shown.source)));
         }
     }
+    let mut reading = Reading::default();
     let texts = world
         .documents
         .iter()
         .map(|(_, parsed)| match &parsed.policy {
-            Ok(policy) => text(tiers, policy),
+            Ok(policy) => text(tiers, policy, &mut reading),
             Err(_) => Text::default(),
         })
         .collect();
@@ -230,10 +231,10 @@ impl Facts<'_, '_> {
 }
 
 /// What a document says, whoever has it.
-fn text(tiers: &Tiers, policy: &Policy) -> Text {
+fn text(tiers: &Tiers, policy: &Policy, reading: &mut Reading) -> Text {
     let document = policy.document();
     let mut text = Text {
-        tier: tiers.by_text(document),
+        tier: tiers.by_text(document, reading),
         statements: document.statements.len(),
         ..Text::default()
     };
@@ -293,7 +294,7 @@ fn permissions(policy: &Policy) -> PermissionSet {
                 resources
                     .into_iter()
                     .flat_map(|resources| &resources.patterns)
-                    .map(|one| Sym::new(one.source()))
+                    .map(super::policy::Text::sym)
                     .collect(),
             ),
             not_resources: resources.is_some_and(|resources| resources.not),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::document::{Document, DocumentError, Statement};
 use super::request::Action;
+use crate::model::Sym;
 
 /// A policy document compiled for evaluation. Each distinct document is compiled
 /// once and shared.
@@ -13,46 +14,29 @@ pub struct Policy {
     document: Arc<Document>,
     /// Statements that may concern any service.
     anywhere: Box<[u32]>,
-    /// The others by service, sorted.
-    by_service: Box<[Place]>,
-}
-
-/// A statement, and which entry of its action list names the service meant.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    statement: u32,
-    entry: u32,
-}
-
-impl Place {
-    fn service<'d>(&self, document: &'d Document) -> Option<&'d str> {
-        let statement = document.statements.get(self.statement as usize)?;
-        statement.actions.list.get(self.entry as usize)?.service()
-    }
+    /// The others by service: each statement once for each service it names, in order.
+    by_service: Box<[(Sym, u32)]>,
 }
 
 impl Policy {
     /// Compiles a document.
     pub fn new(document: Document) -> Self {
         let mut anywhere = Vec::new();
-        let mut by_service: Vec<Place> = Vec::with_capacity(document.statements.len());
-        for (statement, own) in (0..).zip(&document.statements) {
-            let list = &own.actions.list;
-            if own.actions.not || list.iter().any(|entry| entry.service().is_none()) {
-                anywhere.push(statement);
+        let mut by_service: Vec<(Sym, u32)> = Vec::with_capacity(document.statements.len());
+        for (index, statement) in (0..).zip(&document.statements) {
+            let list = &statement.actions.list;
+            if statement.actions.not || list.iter().any(|entry| entry.service().is_none()) {
+                anywhere.push(index);
                 continue;
             }
-            let mut last = None;
-            for (entry, action) in (0..).zip(list) {
-                if last != action.service() {
-                    by_service.push(Place { statement, entry });
-                    last = action.service();
-                }
-            }
+            let start = by_service.len();
+            by_service.extend(
+                list.iter()
+                    .filter_map(|entry| Some((entry.service()?, index))),
+            );
+            by_service[start..].sort_unstable();
         }
-        let key = |place: &Place| (place.service(&document), place.statement);
-        by_service.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        by_service.dedup_by(|a, b| key(a) == key(b));
+        by_service.dedup();
         Policy {
             anywhere: anywhere.into(),
             by_service: by_service.into(),
@@ -75,15 +59,15 @@ impl Policy {
         &'s self,
         action: &'q Action,
     ) -> impl Iterator<Item = (u32, &'s Statement)> + use<'s, 'q> {
-        let service = Some(action.service());
+        let service = action.service();
         let document = &*self.document;
-        let start = self
+        // Most documents name a handful of services: nothing is faster than going
+        // through them.
+        let own = self
             .by_service
-            .partition_point(|place| place.service(document) < service);
-        let own = self.by_service[start..]
             .iter()
-            .take_while(move |place| place.service(document) == service)
-            .map(|place| place.statement);
+            .filter(move |(own, _)| *own == service)
+            .map(|(_, index)| *index);
         self.anywhere
             .iter()
             .copied()

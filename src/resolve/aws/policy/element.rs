@@ -34,7 +34,7 @@ pub struct ActionPattern {
     source: Box<str>,
     sym: OnceLock<Sym>,
     /// In lower case; `None` where the service has a wildcard itself, as in `*`.
-    service: Option<Box<str>>,
+    service: Option<Sym>,
     pattern: Pattern,
 }
 
@@ -59,7 +59,7 @@ impl ActionPattern {
             sym: OnceLock::new(),
             service: service
                 .filter(|service| !service.contains(['*', '?']))
-                .map(Into::into),
+                .map(Sym::new),
             pattern,
         }
     }
@@ -94,8 +94,8 @@ impl ActionPattern {
     }
 
     /// The service it names, in lower case; `None` where it may be any.
-    pub(super) fn service(&self) -> Option<&str> {
-        self.service.as_deref()
+    pub(super) fn service(&self) -> Option<Sym> {
+        self.service
     }
 
     /// The pattern, in lower case.
@@ -166,7 +166,7 @@ fn sorted(list: &[Arc<ActionPattern>]) -> (Box<[Arc<ActionPattern>]>, Box<[Arc<A
         .partition(|own| own.pattern.as_literal().is_some());
     literals.sort_unstable_by(|a, b| a.pattern.cmp(&b.pattern));
     literals.dedup_by(|a, b| a.pattern == b.pattern);
-    let key = |own: &Arc<ActionPattern>| (own.service.clone(), own.pattern.clone());
+    let key = |own: &Arc<ActionPattern>| (own.service, own.pattern.clone());
     wild.sort_by_cached_key(key);
     wild.dedup_by(|a, b| a.pattern == b.pattern);
     (literals.into(), wild.into())

@@ -314,7 +314,7 @@ pub fn resource_of(action: &Action, principal: &Principal) -> Pattern {
         let text = format!("arn:{partition}:{service}:{region}:{account}:{rest}");
         Pattern::new(&text, Reach::Resource)
     };
-    match action.service() {
+    match action.service().as_str() {
         "iam" => match iam_resource(name) {
             Some(kind) => own("iam", "", &format!("{kind}/*")),
             None => Pattern::new("*", Reach::Resource),

@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 
+use crate::model::Sym;
+
 /// The action of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Action {
     text: Box<str>,
     /// In lower case, for comparison.
     folded: Box<str>,
-    service: usize,
+    service: Sym,
 }
 
 impl Action {
@@ -18,8 +20,8 @@ impl Action {
         let service = folded.find(':').unwrap_or(folded.len());
         Action {
             text: text.into(),
+            service: Sym::new(&folded[..service]),
             folded: folded.into(),
-            service,
         }
     }
 
@@ -34,8 +36,8 @@ impl Action {
     }
 
     /// The service prefix in lower case.
-    pub fn service(&self) -> &str {
-        &self.folded[..self.service]
+    pub fn service(&self) -> Sym {
+        self.service
     }
 }
 

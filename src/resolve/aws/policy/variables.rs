@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use super::pattern::{ANY, ONE, Pattern, Reach};
 use super::request::{Found, Request};
-use crate::model::Verdict;
+use crate::model::{Sym, Verdict};
 
 /// How the text of a policy is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ impl Style {
 /// A pattern that may have variables in it.
 #[derive(Clone, Debug)]
 pub struct Text {
-    source: Box<str>,
+    source: Sym,
     style: Style,
     /// The document's version has variables.
     variables: bool,
@@ -96,7 +96,7 @@ impl Text {
     /// The text `source`; `variables` says whether the document's version has them.
     pub fn new(source: &str, style: Style, variables: bool) -> Self {
         Text {
-            source: source.into(),
+            source: Sym::new(source),
             style,
             variables,
             compiled: OnceLock::new(),
@@ -109,8 +109,13 @@ impl Text {
     }
 
     /// The text as the policy has it.
-    pub fn source(&self) -> &str {
-        &self.source
+    pub fn source(&self) -> &'static str {
+        self.source.as_str()
+    }
+
+    /// The text as the policy has it, interned.
+    pub fn sym(&self) -> Sym {
+        self.source
     }
 
     /// Whether variables occur.

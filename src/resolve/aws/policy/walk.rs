@@ -335,7 +335,7 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Verdict {
 /// policies in AWS KMS").
 fn requires_resource_policy(request: &Request<'_>) -> bool {
     let part = request.resource.splitn(6, ':').nth(5).unwrap_or_default();
-    match request.action.service() {
+    match request.action.service().as_str() {
         "kms" => part.starts_with("key/"),
         "sts" => {
             let folded = request.action.folded();

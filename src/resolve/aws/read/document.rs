@@ -45,10 +45,14 @@ pub fn text(raw: &str) -> Result<Cow<'_, str>, String> {
 
 /// The slice of `raw` that holds `range` of its [`text`]; all of it where none does.
 pub fn slice(raw: &str, range: Range<usize>) -> &str {
-    let form = match inner(raw) {
-        Ok((Form::Object, _)) => return raw.get(range).unwrap_or(raw),
-        Ok((form, _)) => form,
-        Err(_) => return raw,
+    // Almost always the first characters tell how it is written.
+    let form = match raw.get(..4) {
+        Some("\"%7B") => Form::Encoded,
+        _ => match inner(raw) {
+            Ok((Form::Object, _)) => return raw.get(range).unwrap_or(raw),
+            Ok((form, _)) => form,
+            Err(_) => return raw,
+        },
     };
     let (mut start, mut end) = (None, None);
     let mut decoded = 0;
@@ -102,10 +106,6 @@ fn unit(raw: &str, form: Form, at: usize) -> (usize, usize) {
 fn percent_decode(text: &[u8]) -> Vec<u8> {
     const STEP: usize = size_of::<u64>();
     const ONES: u64 = u64::MAX / 255;
-    let digit = |at: usize| {
-        let digit = text.get(at).copied().map(char::from)?.to_digit(16)?;
-        u8::try_from(digit).ok()
-    };
     // Never longer than the text; the steps write past what they keep.
     let mut out = vec![0; text.len() + STEP];
     let (mut from, mut to) = (0, 0);
@@ -125,16 +125,37 @@ fn percent_decode(text: &[u8]) -> Vec<u8> {
         };
         from += run;
         to += run;
-        if text.get(from) == Some(&b'%') {
-            let byte = digit(from + 1).zip(digit(from + 2));
-            out[to] = byte.map_or(b'%', |(high, low)| high << 4 | low);
-            from += if byte.is_some() { 3 } else { 1 };
+        while let Some(b'%') = text.get(from) {
+            let (byte, taken) = match text[from..].first_chunk::<3>() {
+                Some([_, high, low]) => {
+                    let (high, low) = (HEX[usize::from(*high)], HEX[usize::from(*low)]);
+                    match high | low {
+                        0..16 => (high << 4 | low, 3),
+                        _ => (b'%', 1),
+                    }
+                }
+                None => (b'%', 1),
+            };
+            out[to] = byte;
             to += 1;
+            from += taken;
         }
     }
     out.truncate(to);
     out
 }
+
+/// What each byte is worth as a hexadecimal digit; 255 for those that are none.
+const HEX: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
