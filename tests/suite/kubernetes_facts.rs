@@ -264,3 +264,152 @@ subjects: [{kind: ServiceAccount, name: web}]
     );
     assert_eq!(holders(&all, "K8S-D01"), ["Group/system:serviceaccounts"]);
 }
+
+const RIGHTS: &str = "
+kind: ClusterRole
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: cluster-admin}
+rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}]
+---
+kind: Role
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: dev, namespace: shop}
+rules:
+- {apiGroups: [''], resources: [pods], verbs: [get, list, create]}
+- {apiGroups: [''], resources: [services], verbs: [update]}
+---
+kind: RoleBinding
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: ana, namespace: shop}
+roleRef: {kind: Role, name: dev}
+subjects: [{kind: User, name: ana}, {kind: User, name: ben}]
+---
+kind: RoleBinding
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: again, namespace: shop}
+roleRef: {kind: Role, name: dev}
+subjects: [{kind: User, name: ana}]
+---
+kind: Namespace
+apiVersion: v1
+metadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: LEVEL}}
+";
+
+fn event(user: &str, time: &str) -> String {
+    format!(
+        r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","stage":"ResponseComplete","verb":"get","user":{{"username":"{user}","groups":["system:authenticated"]}},"objectRef":{{"resource":"pods","namespace":"shop","name":"web"}},"stageTimestamp":"{time}","annotations":{{"authorization.k8s.io/decision":"allow"}}}}"#
+    )
+}
+
+#[test]
+fn an_audit_log_tells_which_rights_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("all.yaml"), RIGHTS).unwrap();
+    let log = format!(
+        "{}\n{}\n",
+        event("ana", "2026-10-01T00:00:00Z"),
+        event("ana", "2026-11-20T00:00:00Z")
+    );
+    std::fs::write(folder.path().join("audit.log"), log).unwrap();
+    let facts = inventory(folder.path());
+    let of = |who: &str, binding: &str| {
+        facts
+            .entitlements
+            .iter()
+            .find(|fact| {
+                facts.identity(fact.identity).name == who
+                    && fact.attrs.get("binding".into()) == Some(&binding.into())
+            })
+            .unwrap()
+    };
+    // Either binding would have allowed it: both are used, and both hold an idle rule.
+    for binding in ["shop/ana", "shop/again"] {
+        let fact = of("ana", binding);
+        assert_eq!(
+            fact.last_used.at().unwrap().to_string(),
+            "2026-11-20T00:00:00Z"
+        );
+        let idle = format!("{:?}", fact.attrs.get("unused_rules".into()));
+        assert!(idle.contains("update services"), "{idle}");
+    }
+    let idle = of("ben", "shop/ana");
+    assert_eq!(idle.last_used.at(), None);
+    let length = format!("{:?}", idle.attrs.get("unused_for".into()));
+    assert!(length.contains("1200h"), "{length}");
+}
+
+#[test]
+fn what_pods_may_be_is_told_where_they_can_be_made() {
+    let level = |text: &str| {
+        let facts = manifests(&RIGHTS.replace("LEVEL", text));
+        let found = paths(&facts, "K8S-E14");
+        let (_, path) = found.iter().find(|(who, _)| *who == "User/ana").unwrap();
+        path.attrs.get("pod_security".into()).cloned()
+    };
+    assert_eq!(level("restricted"), Some("restricted".into()));
+    assert_eq!(level("privileged"), Some("privileged".into()));
+    let unread = RIGHTS.split("---\nkind: Namespace").next().unwrap();
+    let facts = manifests(unread);
+    let found = paths(&facts, "K8S-E14");
+    assert_eq!(text(found[0].1, "pod_security"), "");
+}
+
+#[test]
+fn a_kubelet_has_what_its_pods_have() {
+    let facts = manifests(
+        "
+kind: ClusterRole
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: cluster-admin}
+rules: [{apiGroups: ['*'], resources: ['*'], verbs: ['*']}, {nonResourceURLs: ['*'], verbs: ['*']}]
+---
+kind: ClusterRoleBinding
+apiVersion: rbac.authorization.k8s.io/v1
+metadata: {name: boss}
+roleRef: {kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: boss, namespace: ops}]
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: boss-1, namespace: ops}
+spec: {nodeName: n1, serviceAccountName: boss, containers: [], volumes: [{name: s, secret: {secretName: tls}}]}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: web-1, namespace: shop}
+spec: {nodeName: n2, containers: []}
+",
+    );
+    let found = paths(&facts, "K8S-N01");
+    let tiers: Vec<(&str, Tier)> = found.iter().map(|(who, path)| (*who, path.tier)).collect();
+    assert_eq!(
+        tiers,
+        [
+            ("User/system:node:n1", Tier::Admin),
+            ("User/system:node:n2", Tier::None)
+        ]
+    );
+    assert!(text(found[0].1, "secrets").contains("ops/tls"));
+    assert!(facts.identity(found[0].1.from).platform);
+}
+
+#[test]
+fn manifests_are_of_the_cluster_the_settings_say() {
+    let folder = tempfile::tempdir().unwrap();
+    for overlay in ["prod", "staging", "other"] {
+        let place = folder.path().join("overlays").join(overlay);
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("rbac.yaml"), RIGHTS).unwrap();
+    }
+    let settings =
+        "kubernetes: {manifests: {'overlays/prod/*': prod-eu, '*/staging/*': staging-eu}}";
+    let config = Config::parse(settings).unwrap();
+    let context = Context {
+        config: &config,
+        now: "2026-11-22T12:00:00Z".parse().unwrap(),
+    };
+    let facts = resolve(&load(folder.path()).unwrap(), &context);
+    let mut names: Vec<&str> = facts.tenants.iter().map(|one| one.id.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["manifests", "prod-eu", "staging-eu"]);
+}

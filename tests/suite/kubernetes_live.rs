@@ -16,7 +16,7 @@ use tenure::config::Config;
 use tenure::connect::kubernetes::Cluster;
 use tenure::connect::{Session, Silent};
 use tenure::model::{Activation, Inventory};
-use tenure::resolve::{Context, resolve};
+use tenure::resolve::{Context, kubernetes, resolve};
 use tenure::snapshot::{Snapshot, Store};
 
 const TOKEN: &str = "admin-of-the-test";
@@ -56,20 +56,94 @@ impl Drop for Running {
 
 struct Server {
     _running: Running,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     config: kube::Config,
+}
+
+impl Server {
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// A certificate of the server's client authority for `subject`, with its key and
+    /// request, as files of that `name`.
+    fn certify(&self, name: &str, subject: &str) {
+        let at = |kind: &str| self.file(&format!("{name}.{kind}"));
+        std::fs::write(
+            at("ext"),
+            "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n",
+        )
+        .unwrap();
+        openssl(&[
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            &at("key"),
+            "-out",
+            &at("csr"),
+            "-subj",
+            subject,
+        ]);
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            &at("csr"),
+            "-CA",
+            &self.file("ca.crt"),
+            "-CAkey",
+            &self.file("ca.key"),
+            "-CAcreateserial",
+            "-extfile",
+            &at("ext"),
+            "-days",
+            "1",
+            "-out",
+            &at("crt"),
+        ]);
+    }
+}
+
+fn openssl(arguments: &[&str]) {
+    let made = Command::new("openssl")
+        .args(arguments)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success(), "openssl {arguments:?}");
+}
+
+/// Text of a file as Kubernetes wants bytes.
+fn base64(file: &str) -> String {
+    let output = Command::new("openssl")
+        .args(["base64", "-A", "-in", file])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn start(server: &Path, etcd: &Path) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (store, peers, port) = (free_port(), free_port(), free_port());
-    let made = Command::new("openssl")
-        .args(["genrsa", "-out", &at("sa.key"), "2048"])
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
+    openssl(&["genrsa", "-out", &at("sa.key"), "2048"]);
+    openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        &at("ca.key"),
+        "-out",
+        &at("ca.crt"),
+        "-subj",
+        "/CN=clients of the test",
+        "-days",
+        "1",
+    ]);
     std::fs::write(
         at("tokens.csv"),
         format!("{TOKEN},admin,admin,system:masters\n"),
@@ -103,6 +177,7 @@ fn start(server: &Path, etcd: &Path) -> Server {
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--authorization-mode=Node,RBAC".to_owned(),
         format!("--token-auth-file={}", at("tokens.csv")),
+        format!("--client-ca-file={}", at("ca.crt")),
         "--allow-privileged=true".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         "--disable-admission-plugins=ServiceAccount,PodSecurity".to_owned(),
@@ -113,7 +188,7 @@ fn start(server: &Path, etcd: &Path) -> Server {
     config.auth_info.token = Some(TOKEN.to_owned().into());
     Server {
         _running: running,
-        _folder: folder,
+        folder,
         config,
     }
 }
@@ -295,10 +370,10 @@ fn summary(inventory: &Inventory) -> BTreeSet<String> {
     all
 }
 
-#[test]
-fn a_live_scan_sees_what_the_files_say() {
-    let (server, etcd) = match binaries() {
-        Ok(found) => found,
+/// A server of one's own, or none where there can be none.
+fn server() -> Option<Server> {
+    match binaries() {
+        Ok((server, etcd)) => Some(start(&server, &etcd)),
         Err(reason) => {
             let go = Command::new("go").arg("version").output().is_ok();
             assert!(
@@ -306,29 +381,336 @@ fn a_live_scan_sees_what_the_files_say() {
                 "no API server on a CI machine with Go: {reason}"
             );
             println!("skipped: the live Kubernetes suite needs an API server: {reason}");
-            return;
+            None
         }
-    };
-    let server = start(&server, &etcd);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .unwrap();
-    let live = runtime.block_on(async {
+        .unwrap()
+}
+
+async fn scan(config: kube::Config, settings: &str) -> Snapshot {
+    let store = Store::in_memory(DAY.parse().unwrap());
+    let settings = Config::parse(settings).unwrap();
+    let cluster = Cluster::new("prod-eu", config, Duration::from_secs(1)).unwrap();
+    let session = Session {
+        config: &settings,
+        store: &store,
+        progress: &Silent,
+    };
+    cluster.collect(session).await.unwrap();
+    store.finish().unwrap()
+}
+
+/// What a kubelet may do, by the server itself and by the simulator.
+#[test]
+fn kubelets_are_answered_as_the_server_does() {
+    let Some(server) = server() else { return };
+    runtime().block_on(async {
+        let client = kube::Client::try_from(server.config.clone()).unwrap();
+        ready(&client).await;
+        make_node_objects(&client).await;
+        let objects = simulated(&client).await;
+        let mut wrong = Vec::new();
+        for (number, question) in questions().into_iter().enumerate() {
+            let theirs = review(&client, &question, number == 0).await;
+            let mut case = question.clone();
+            case["user"] = json!("system:node:n1");
+            case["groups"] = json!(["system:nodes", "system:authenticated"]);
+            let ours = kubernetes::simulate(&objects, &case.to_string());
+            if (ours["answer"] == "allowed") != theirs {
+                wrong.push(format!(
+                    "{question}: the server says {theirs}, we say {ours}"
+                ));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        impersonate_own_node(&server, &client, &objects).await;
+    });
+}
+
+/// Two pods on two nodes, with what the first needs.
+async fn make_node_objects(client: &kube::Client) {
+    let pod = |name: &str, node: &str, spec: Value| {
+        let mut pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"nodeName": node, "serviceAccountName": name,
+                "containers": [{"name": "c", "image": "x"}]},
+        });
+        if let Some(more) = spec.as_object() {
+            for (key, value) in more {
+                pod["spec"][key] = value.clone();
+            }
+        }
+        pod
+    };
+    let all = [
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}),
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n2"}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "agent", "namespace": "shop"}}),
+        pod(
+            "agent",
+            "n1",
+            json!({
+                "imagePullSecrets": [{"name": "registry"}],
+                "containers": [{"name": "c", "image": "x",
+                    "envFrom": [{"configMapRef": {"name": "settings"}}],
+                    "env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "p"}}}]}],
+                "volumes": [
+                    {"name": "d", "persistentVolumeClaim": {"claimName": "data"}},
+                    {"name": "s", "secret": {"secretName": "tls"}},
+                    {"name": "j", "projected": {"sources": [{"secret": {"name": "joined"}}]}},
+                ],
+            }),
+        ),
+        pod("other", "n2", json!({})),
+        json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv1"},
+            "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                "claimRef": {"namespace": "shop", "name": "data"},
+                "csi": {"driver": "d", "volumeHandle": "h",
+                    "nodeStageSecretRef": {"namespace": "shop", "name": "stage"},
+                    "controllerExpandSecretRef": {"namespace": "shop", "name": "expand"}}}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "own-node"}, "rules": [
+                {"apiGroups": ["authentication.k8s.io"], "resources": ["nodes"],
+                    "verbs": ["impersonate:associated-node"]},
+                {"apiGroups": [""], "resources": ["nodes"],
+                    "verbs": ["impersonate-on:associated-node:get"]}]}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": "own-node"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "own-node"},
+            "subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "agent"}]}),
+    ];
+    for object in all {
+        let (status, answer) = call(client, "POST", &collection(&object), object.clone()).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+/// The server's own objects, as the simulator takes them.
+async fn simulated(client: &kube::Client) -> kubernetes::Objects {
+    let mut lists = Vec::new();
+    for path in [
+        "/api/v1/pods",
+        "/api/v1/persistentvolumes",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        "/apis/rbac.authorization.k8s.io/v1/roles",
+        "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+    ] {
+        lists.push(call(client, "GET", path, Value::Null).await.1);
+    }
+    kubernetes::Objects::parse(json!(lists).to_string().as_bytes()).unwrap()
+}
+
+/// The first is one the server must come to allow, when it has seen the pods.
+fn questions() -> Vec<Value> {
+    let resources = [
+        ("", "secrets", ""),
+        ("", "configmaps", ""),
+        ("", "serviceaccounts", ""),
+        ("", "serviceaccounts", "token"),
+        ("", "pods", ""),
+        ("", "pods", "status"),
+        ("", "pods", "eviction"),
+        ("", "nodes", ""),
+        ("", "nodes", "status"),
+        ("", "persistentvolumeclaims", ""),
+        ("", "persistentvolumeclaims", "status"),
+        ("", "persistentvolumes", ""),
+        ("", "services", ""),
+        ("", "events", ""),
+        ("storage.k8s.io", "csinodes", ""),
+        ("storage.k8s.io", "volumeattachments", ""),
+        ("coordination.k8s.io", "leases", ""),
+        ("resource.k8s.io", "resourceslices", ""),
+        ("certificates.k8s.io", "certificatesigningrequests", ""),
+        ("apps", "deployments", ""),
+    ];
+    let places = [
+        ("shop", "db"),
+        ("shop", "registry"),
+        ("shop", "tls"),
+        ("shop", "joined"),
+        ("shop", "stage"),
+        ("shop", "expand"),
+        ("shop", "settings"),
+        ("shop", "agent"),
+        ("shop", "other"),
+        ("shop", "data"),
+        ("shop", ""),
+        ("", ""),
+        ("", "n1"),
+        ("", "n2"),
+        ("", "pv1"),
+        ("kube-node-lease", "n1"),
+        ("kube-node-lease", "n2"),
+    ];
+    let mut all = vec![json!({
+        "verb": "get", "group": "", "resource": "secrets", "namespace": "shop", "name": "db",
+    })];
+    for (group, resource, subresource) in resources {
+        for verb in ["get", "list", "create", "update", "delete"] {
+            for (namespace, name) in places {
+                all.push(json!({
+                    "verb": verb, "group": group, "resource": resource,
+                    "subresource": subresource, "namespace": namespace, "name": name,
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// What the server says; asked again for a while if it `must` come to allow it.
+async fn review(client: &kube::Client, question: &Value, must: bool) -> bool {
+    let start = Instant::now();
+    loop {
+        let body = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {"user": "system:node:n1", "groups": ["system:nodes", "system:authenticated"],
+                "resourceAttributes": question},
+        });
+        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+        let (status, answer) = call(client, "POST", path, body).await;
+        assert_eq!(status, 201, "{answer}");
+        let allowed = answer["status"]["allowed"] == true;
+        if allowed || !must {
+            return allowed;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{answer}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A service account acts as the node its pod is on, and as no other (1.36).
+async fn impersonate_own_node(
+    server: &Server,
+    client: &kube::Client,
+    objects: &kubernetes::Objects,
+) {
+    let (_, pod) = call(
+        client,
+        "GET",
+        "/api/v1/namespaces/shop/pods/agent",
+        Value::Null,
+    )
+    .await;
+    let bound = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "agent",
+            "uid": pod["metadata"]["uid"]}},
+    });
+    let path = "/api/v1/namespaces/shop/serviceaccounts/agent/token";
+    let (status, answer) = call(client, "POST", path, bound).await;
+    assert_eq!(status, 201, "{answer}");
+    let mut config = server.config.clone();
+    let token = answer["status"]["token"].as_str().unwrap().to_owned();
+    config.auth_info.token = Some(token.into());
+    let agent = kube::Client::try_from(config).unwrap();
+    for node in ["n1", "n2"] {
+        let request = Request::builder()
+            .uri(format!("/api/v1/nodes/{node}"))
+            .header("Impersonate-User", format!("system:node:{node}"))
+            .body(Body::empty())
+            .unwrap();
+        let theirs = agent.send(request).await.unwrap().status().as_u16() == 200;
+        let case = json!({
+            "user": "system:serviceaccount:shop:agent",
+            "extra": {"authentication.kubernetes.io/node-name": ["n1"]},
+            "as": {"user": format!("system:node:{node}")},
+            "verb": "get", "group": "", "resource": "nodes", "name": node,
+        });
+        let ours = kubernetes::simulate(objects, &case.to_string());
+        assert_eq!(ours["answer"] == "allowed", theirs, "{node}: {ours}");
+        assert_eq!(theirs, node == "n1");
+    }
+}
+
+/// A scanner that logs in with a client certificate and has what `tenure permissions`
+/// says sees everything, certificates among it.
+#[test]
+fn a_client_certificate_with_the_printed_role_suffices() {
+    let Some(server) = server() else { return };
+    server.certify("scanner", "/O=auditors/CN=scanner");
+    server.certify("erin", "/O=dev/CN=erin");
+    let live = runtime().block_on(async {
+        let client = kube::Client::try_from(server.config.clone()).unwrap();
+        ready(&client).await;
+        let printed = tenure::connect::kubernetes::permissions();
+        let mut objects = serde_saphyr::from_multiple::<Value>(&printed).unwrap();
+        objects.push(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": "tenure-scanner"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "tenure-scanner"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "auditors"}],
+        }));
+        objects.push(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": "tenure-scanner", "namespace": "kube-system"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tenure-scanner"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "auditors"}],
+        }));
+        for object in objects {
+            let (status, answer) = call(&client, "POST", &collection(&object), object.clone()).await;
+            assert_eq!(status, 201, "{answer}");
+        }
+        request_certificate(&server, &client).await;
+        let mut config = server.config.clone();
+        config.auth_info = kube::config::AuthInfo {
+            client_certificate: Some(server.file("scanner.crt")),
+            client_key: Some(server.file("scanner.key")),
+            ..kube::config::AuthInfo::default()
+        };
+        scan(config, "").await
+    });
+    let gaps: Vec<_> = live.coverage.iter().filter(|seen| seen.is_gap()).collect();
+    assert!(gaps.is_empty(), "{gaps:?}");
+    let facts = inventory(&live);
+    let certificate = facts
+        .credentials
+        .iter()
+        .find(|fact| fact.kind == "certificate")
+        .expect("the approved request is there");
+    let is = |name: &str| certificate.attrs.get(name.into()).cloned();
+    assert_eq!(is("client"), Some(true.into()));
+    assert_eq!(is("requester"), Some("admin".into()));
+    assert!(certificate.active && certificate.expires.at().is_some());
+}
+
+/// Asks for a certificate and approves it, as `kubectl certificate approve` does.
+async fn request_certificate(server: &Server, client: &kube::Client) {
+    let root = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let body = json!({
+        "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+        "metadata": {"name": "erin"},
+        "spec": {"request": base64(&server.file("erin.csr")), "usages": ["client auth"],
+            "signerName": "kubernetes.io/kube-apiserver-client", "expirationSeconds": 864_000_000},
+    });
+    let (status, mut request) = call(client, "POST", root, body).await;
+    assert_eq!(status, 201, "{request}");
+    request["status"] = json!({"conditions": [{"type": "Approved", "status": "True",
+        "reason": "test", "message": "test"}]});
+    let path = format!("{root}/erin/approval");
+    let (status, answer) = call(client, "PUT", &path, request).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn a_live_scan_sees_what_the_files_say() {
+    let Some(server) = server() else { return };
+    let live = runtime().block_on(async {
         let client = kube::Client::try_from(server.config.clone()).unwrap();
         ready(&client).await;
         apply(&client).await;
-        let store = Store::in_memory(DAY.parse().unwrap());
-        let config = Config::parse("kubernetes: {secrets: true}").unwrap();
-        let cluster =
-            Cluster::new("prod-eu", server.config.clone(), Duration::from_secs(1)).unwrap();
-        let session = Session {
-            config: &config,
-            store: &store,
-            progress: &Silent,
-        };
-        cluster.collect(session).await.unwrap();
-        store.finish().unwrap()
+        scan(server.config.clone(), "kubernetes: {secrets: true}").await
     });
     let gaps: Vec<_> = live.coverage.iter().filter(|seen| seen.is_gap()).collect();
     assert!(gaps.is_empty(), "{gaps:?}");
