@@ -98,7 +98,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Can(args) => query::can(&cli.global, args),
         Command::WhoCan(args) => query::who_can(&cli.global, args),
         Command::Paths(args) => query::paths(&cli.global, args),
-        Command::Simulate(args) => simulate::run(args),
+        Command::Simulate(args) => simulate::run(&cli.global, args),
         Command::Rules(args) => rules::run(&cli.global, args),
         Command::Permissions(args) => extras::permissions(&cli.global, args),
         Command::Doctor(args) => extras::doctor(&cli.global, args),

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::args::SimulateArgs;
+use super::args::{Global, SimulateArgs};
+use super::settings;
 use crate::model::System;
 use crate::resolve::kubernetes::Objects;
 use crate::resolve::{aws, kubernetes, vault};
@@ -14,7 +15,8 @@ use crate::resolve::{aws, kubernetes, vault};
 /// Longer lines are answered with an error: no real case comes near.
 const MAX_LINE: usize = 64 << 20;
 
-pub(super) fn run(args: SimulateArgs) -> Result<Exit> {
+pub(super) fn run(global: &Global, args: SimulateArgs) -> Result<Exit> {
+    let now = settings::now(global);
     let objects = match &args.objects {
         Some(path) => {
             let text =
@@ -27,7 +29,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<Exit> {
         match args.system {
             System::Aws => aws::simulate::simulate(line),
             System::Kubernetes => kubernetes::simulate(&objects, line),
-            System::Vault => vault::simulate(line),
+            System::Vault => vault::simulate(line, now),
             system @ (System::Github | System::Jit) => json!({
                 "id": null,
                 "answer": "error",

@@ -35,7 +35,7 @@ fn disagreements(lines: &str) -> (usize, Vec<String>) {
                     case[key] = value.clone();
                 }
             }
-            simulate(&case.to_string())
+            simulate(&case.to_string(), jiff::Timestamp::now())
         };
         if set.get("parse_error").is_some() {
             let got = ask(&json!("x"), &json!("read"), &Value::Null);

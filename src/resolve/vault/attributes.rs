@@ -25,6 +25,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Source, "sealed", Bool, "the server is sealed"),
     on(Source, "child_namespace", Bool, "it is a namespace below another"),
     on(Source, "audit_devices", Int, "audit devices of the server"),
+    on(Source, "audit_devices_above", Int, "child namespace: audit devices of the root namespace, which write its log too"),
+    on(Source, "rate_limits", Int, "rate limit quotas"),
+    on(Source, "foreign_plugins", List, "registered plugins that are not built in"),
+    on(Source, "oidc_open_clients", List, "clients of the identity provider that every entity may log in to"),
+    on(Source, "ldap_everybody", List, "LDAP methods without a user filter: everybody in the directory logs in"),
+    on(Source, "kv_keeps_for_ever", List, "KV version 2 engines that never delete old versions by themselves"),
     on(Source, "audit_raw", Int, "audit devices that write secrets in the clear (`log_raw`)"),
     on(Source, "audit_accessors_clear", Int, "audit devices that write accessors in the clear"),
     on(Source, "audit_elides_lists", Int, "audit devices that leave out what lists answered"),
@@ -49,6 +55,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "type", String, "`entity`, `group`, `auth-role`, `auth-user`, `auth-group`, `token-role`, `token-holder`, `policy`, `engine-role`"),
     on(Identity, "mount", String, "path of the auth method or engine"),
     on(Identity, "method", String, "type of the auth method"),
+    on(Identity, "mfa", Bool, "password login: a second factor is enforced for it"),
     on(Identity, "methods", List, "entity: types of the auth methods it logs in by"),
     on(Identity, "aliases", Int, "entity: logins that lead to it"),
     on(Identity, "alias_names", List, "entity: names of those logins"),
@@ -109,6 +116,8 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
 
     // An attached policy.
     on(Entitlement, "bypasses_approval", List, "requests that go round a control group of the same holder"),
+    on(Entitlement, "approves_itself", List, "paths that wait for approval by a group the holder is in"),
+    on(Entitlement, "may_join_approvers", Bool, "the holder needs approval and may change the groups that give it"),
     on(Entitlement, "drops_wrapping", List, "requests that go round a wrapping floor of the same holder"),
     on(Entitlement, "undoes_deny", List, "requests allowed although another policy of the holder denies a wider path"),
     on(Entitlement, "legacy_path_open", List, "policies closed under sys/policies/acl and writable under sys/policy"),
@@ -144,6 +153,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Credential, "life", Duration, "lease: how long it was given for in all"),
     on(Credential, "beyond_role", Bool, "lease: longer than its role allows today"),
     on(Credential, "irrevocable", Bool, "lease: the server failed to revoke it"),
+    on(Credential, "role_gone", Bool, "lease: the role it was drawn from is no longer there"),
     on(Credential, "closed", Bool, "lease: the audit log shows its revocation"),
     on(Credential, "approved", Bool, "lease: it was given out after somebody approved"),
 

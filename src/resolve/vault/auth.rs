@@ -5,7 +5,7 @@ mod claims;
 use serde_json::Value as Json;
 
 use super::documents::{Answer, Space, flag, length, number, strings, text, time};
-use super::mounts::{Mount, Table};
+use super::mounts::{Mount, Table, second_factor};
 use super::people::{Grant, Principal};
 use super::tokens::{lifetimes, role_policies};
 use crate::model::{
@@ -16,6 +16,7 @@ use crate::model::{
 pub(super) fn roles(space: &Space<'_>, table: &Table, build: &mut Builder) -> Vec<Principal> {
     let mut principals = Vec::new();
     for mount in table.auth() {
+        let mfa = second_factor(space, mount);
         for (folder, shape) in folders(&mount.kind) {
             let list = format!("{}/{folder}", mount.path);
             for (name, answer) in space.below(&list) {
@@ -25,6 +26,7 @@ pub(super) fn roles(space: &Space<'_>, table: &Table, build: &mut Builder) -> Ve
                     folder,
                     name,
                     answer,
+                    mfa,
                 };
                 principals.push(role.read(build, *shape));
             }
@@ -62,6 +64,8 @@ struct Role<'a> {
     folder: &'a str,
     name: &'a str,
     answer: &'a Answer,
+    /// Whether its logins need a second factor, where that is known.
+    mfa: Option<bool>,
 }
 
 impl Role<'_> {
@@ -85,6 +89,7 @@ impl Role<'_> {
         attrs.set("type", what);
         attrs.set("mount", path.as_str());
         attrs.set("method", kind.as_str());
+        attrs.set_some("mfa", self.mfa);
         lifetimes(data, self.mount.max_ttl, attrs);
         match kind.as_str() {
             "approle" => self.approle(attrs),
@@ -112,6 +117,7 @@ impl Role<'_> {
             grants,
             beside: Vec::new(),
             credential: None,
+            entity: None,
         }
     }
 

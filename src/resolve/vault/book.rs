@@ -8,8 +8,9 @@ use rustc_hash::FxHashMap;
 
 use super::documents::{PolicyText, Space};
 use super::escalate::{Catalogue, Probe};
-use super::judge::Prepared;
+use super::judge::{Court, Prepared};
 use super::policy::{Caps, Dialect, Policy, Rule};
+use super::template::{self, Values};
 use crate::model::{Effect, Evidence, LineIndex, Location, Permission, PermissionSet, Sym};
 
 /// Parameters that take lists: a guard on them compares whole values.
@@ -44,6 +45,11 @@ struct Origin {
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) prepared: Vec<Prepared>,
+    namespace: String,
+    /// Policies with templates, as written, by their place in `prepared`.
+    templates: FxHashMap<usize, Policy>,
+    /// Policies filled in for one entity, with the place of what they are made of.
+    variants: Vec<(usize, Prepared)>,
     origins: Vec<Origin>,
     /// Where the first rule of each policy stands.
     first_rules: Vec<Option<Location>>,
@@ -74,13 +80,29 @@ impl Book {
                     lines: source.verbatim.then(|| (lines, source.text.clone())),
                 };
                 let policy = Policy::parse(&source.name, namespace, &source.text, dialect);
-                let prepared =
-                    policy.map(|policy| Prepared::new(policy, namespace, catalogue, probes));
+                let prepared = policy.map(|policy| {
+                    let own = self_service(catalogue, namespace);
+                    let templated = policy
+                        .rules
+                        .iter()
+                        .any(|rule| template::matters(rule, &own));
+                    let (written, policy) = match templated {
+                        true => {
+                            let wide = template::widened(&policy, &own);
+                            (Some(policy), wide)
+                        }
+                        false => (None, policy),
+                    };
+                    (written, Prepared::new(policy, namespace, catalogue, probes))
+                });
                 (Sym::new(&source.name), origin, prepared)
             })
             .collect();
         let mut book = Book {
             prepared: Vec::with_capacity(parsed.len() + 1),
+            namespace: space.namespace.clone(),
+            templates: FxHashMap::default(),
+            variants: Vec::new(),
             origins: Vec::with_capacity(parsed.len() + 1),
             first_rules: Vec::with_capacity(parsed.len() + 1),
             index: FxHashMap::default(),
@@ -92,7 +114,12 @@ impl Book {
         };
         for (name, origin, prepared) in parsed {
             match prepared {
-                Ok(prepared) => book.add(name, origin, prepared),
+                Ok((written, prepared)) => {
+                    if let Some(written) = written {
+                        book.templates.insert(book.prepared.len(), written);
+                    }
+                    book.add(name, origin, prepared);
+                }
                 Err(error) => {
                     let place = origin.locate(error.span);
                     book.unparsed.insert(name, (error.message, place));
@@ -125,6 +152,52 @@ impl Book {
         self.first_rules.push(place);
     }
 
+    /// Whether any policy has templates that matter.
+    pub(super) fn has_templates(&self) -> bool {
+        !self.templates.is_empty()
+    }
+
+    /// The policy at this place, or the variant.
+    pub(super) fn one(&self, at: usize) -> &Prepared {
+        match at.checked_sub(self.prepared.len()) {
+            Some(variant) => &self.variants[variant].1,
+            None => &self.prepared[at],
+        }
+    }
+
+    /// The policy a variant is made of; any other place is its own.
+    pub(super) fn base(&self, at: usize) -> usize {
+        match at.checked_sub(self.prepared.len()) {
+            Some(variant) => self.variants[variant].0,
+            None => at,
+        }
+    }
+
+    /// The places of `set` as they are for whoever has `values`: templates filled in.
+    /// `known` remembers what was made for that entity before.
+    pub(super) fn vary(
+        &mut self,
+        set: &mut [usize],
+        values: &Values,
+        court: &Court<'_>,
+        known: &mut FxHashMap<usize, usize>,
+    ) {
+        for at in set {
+            let Some(written) = self.templates.get(at) else {
+                continue;
+            };
+            let next = self.prepared.len() + self.variants.len();
+            let variant = *known.entry(*at).or_insert(next);
+            if variant == next {
+                let own = self_service(court.catalogue, &self.namespace);
+                let policy = template::filled(written, values, court.dialect, &own);
+                let made = Prepared::new(policy, &self.namespace, court.catalogue, court.probes);
+                self.variants.push((*at, made));
+            }
+            *at = variant;
+        }
+    }
+
     /// The policy of this name.
     pub(super) fn find(&self, name: Sym) -> Option<usize> {
         self.index.get(&name).copied()
@@ -148,12 +221,13 @@ impl Book {
 
     /// Where `span` of policy `at` stands.
     pub(super) fn locate(&self, at: usize, span: Range<usize>) -> Option<Location> {
-        let origin = &self.origins[at];
+        let origin = &self.origins[self.base(at)];
         (origin.file.as_str() != "root").then(|| origin.locate(span))
     }
 
     /// Evidence that the rule at `span` says `what`.
     pub(super) fn evidence(&self, at: usize, span: Range<usize>, what: String) -> Evidence {
+        let at = self.base(at);
         let name = self.prepared[at].policy.name.as_str();
         let mut evidence = Evidence::new(what, name).at(self.locate(at, span.clone()));
         if let Some((_, text)) = &self.origins[at].lines
@@ -229,7 +303,7 @@ impl Book {
             .policy
             .rules
             .iter()
-            .filter(|rule| rule.templated && rule.path.contains("metadata"))
+            .filter(|rule| rule.templated && rule.pattern().contains("metadata"))
             .map(|rule| Sym::new(&rule.pattern()))
             .collect();
         found.sort();
@@ -248,6 +322,11 @@ impl Book {
             .map(String::as_str)
             .collect()
     }
+}
+
+/// Whether a path is one by which every token reaches itself.
+fn self_service<'c>(catalogue: &'c Catalogue, namespace: &'c str) -> impl Fn(&str) -> bool + 'c {
+    move |path| catalogue.is_self_service(path.strip_prefix(namespace).unwrap_or(path))
 }
 
 impl Origin {

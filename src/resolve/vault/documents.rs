@@ -59,6 +59,23 @@ pub(super) struct Space<'a> {
 }
 
 impl Space<'_> {
+    /// Whether nothing but policy files was given.
+    pub(super) fn is_only_policies(&self) -> bool {
+        !self.policies.is_empty()
+            && self.answers.is_empty()
+            && self.bundles.is_empty()
+            && self.unusable.is_empty()
+    }
+
+    /// Whether nothing but audit logs was given.
+    fn is_only_audit(&self) -> bool {
+        self.policies.is_empty()
+            && self.answers.is_empty()
+            && self.bundles.is_empty()
+            && self.unusable.is_empty()
+            && !self.audit.is_empty()
+    }
+
     /// The answer to a read of `path`.
     pub(super) fn get(&self, path: &str) -> Option<&Answer> {
         self.answers.get(path)
@@ -135,7 +152,8 @@ pub(super) fn spaces<'a>(documents: &[&'a Document]) -> Vec<Space<'a>> {
                     // A child namespace of an unnamed tree belongs to its root.
                     spaces
                         .iter()
-                        .find(|other| other.namespace.is_empty() && !space.namespace.is_empty())
+                        .filter(|other| other.namespace.is_empty() && !other.is_only_audit())
+                        .find(|_| !space.namespace.is_empty())
                         .map(|other| other.tenant)
                 })
                 .unwrap_or_else(|| match above.rsplit('/').next() {
@@ -150,7 +168,40 @@ pub(super) fn spaces<'a>(documents: &[&'a Document]) -> Vec<Space<'a>> {
         };
         spaces.push(space);
     }
+    share_audit(&mut spaces);
     spaces
+}
+
+/// Gives audit logs to whom they are about. A log given by itself is of the only vault
+/// scanned beside it; a log tells of every namespace of its vault, each of which takes
+/// its own entries.
+fn share_audit(spaces: &mut Vec<Space<'_>>) {
+    let roots = spaces
+        .iter()
+        .filter(|space| space.namespace.is_empty() && !space.is_only_audit());
+    if roots.count() == 1 {
+        let (loose, mut kept): (Vec<_>, Vec<_>) = std::mem::take(spaces)
+            .into_iter()
+            .partition(Space::is_only_audit);
+        if let Some(root) = kept.iter_mut().find(|space| space.namespace.is_empty()) {
+            root.audit
+                .extend(loose.iter().flat_map(|space| &space.audit));
+        }
+        *spaces = kept;
+    }
+    let logs: Vec<(Sym, Vec<&Document>)> = spaces
+        .iter()
+        .filter(|space| space.namespace.is_empty() && !space.audit.is_empty())
+        .map(|space| (space.tenant, space.audit.clone()))
+        .collect();
+    for space in spaces.iter_mut().filter(|one| !one.namespace.is_empty()) {
+        for (root, documents) in &logs {
+            let below = space.tenant.strip_prefix(root.as_str());
+            if below.is_some_and(|rest| rest.starts_with('/')) {
+                space.audit.extend(documents);
+            }
+        }
+    }
 }
 
 fn cluster_name(space: &Space<'_>) -> Option<Sym> {
@@ -428,6 +479,27 @@ mod tests {
         assert_eq!(spaces[1].tenant, "prod/team/a");
         assert_eq!(spaces[1].namespace, "team/a/");
         assert_eq!(spaces[1].policies[0].name, "x/y");
+    }
+
+    #[test]
+    fn a_log_by_itself_is_of_the_only_vault() {
+        let log = r#"{"time":"2026-01-01T00:00:00Z","type":"request","request":{}}"#;
+        let health = r#"{"initialized":true,"sealed":false,"cluster_name":"prod"}"#;
+        let mut documents = vec![
+            document("audit.jsonl", kinds::AUDIT, log),
+            document("dump/sys/health.json", kinds::ANSWER, health),
+            document("dump/namespaces/team/sys/auth.json", kinds::ANSWER, "{}"),
+        ];
+        let audits = |documents: &[Document]| -> Vec<(&'static str, usize)> {
+            let all: Vec<&Document> = documents.iter().collect();
+            let of = |space: &Space<'_>| (space.tenant.as_str(), space.audit.len());
+            spaces(&all).iter().map(of).collect()
+        };
+        assert_eq!(audits(&documents), [("prod", 1), ("prod/team", 1)]);
+        // Of two vaults it could be either's.
+        let other = health.replace("prod", "lab");
+        documents.push(document("other/sys/health.json", kinds::ANSWER, &other));
+        assert!(audits(&documents).contains(&("prod", 0)));
     }
 
     #[test]

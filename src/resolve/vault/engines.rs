@@ -45,15 +45,23 @@ pub(super) fn engines(space: &Space<'_>, table: &Table, build: &mut Builder) -> 
     roles
 }
 
-/// Folder of roles, and below which words credentials are drawn.
+/// Folder of roles, and below which words credentials are drawn; `*` stands for the
+/// role where its name does not come last.
 fn role_folders(kind: &str) -> &'static [(&'static str, &'static [&'static str])] {
     match kind {
         "database" | "rabbitmq" | "consul" | "nomad" | "azure" => &[("roles", &["creds"])],
         "aws" => &[("roles", &["creds", "sts"])],
         "kubernetes" => &[("roles", &["creds"])],
         "gcp" => &[
-            ("roleset", &["token", "key"]),
-            ("impersonated-account", &["token"]),
+            (
+                "roleset",
+                &["roleset/*/token", "roleset/*/key", "token", "key"],
+            ),
+            (
+                "static-account",
+                &["static-account/*/token", "static-account/*/key"],
+            ),
+            ("impersonated-account", &["impersonated-account/*/token"]),
         ],
         "ldap" | "openldap" => &[("role", &["creds"])],
         "pki" => &[("roles", &["issue", "sign"])],
@@ -110,7 +118,13 @@ impl Engine<'_> {
         }
         let draws = draw
             .iter()
-            .map(|word| format!("{}{}/{word}/{name}", self.space.namespace, self.mount.path))
+            .map(|word| {
+                let place = match word.contains('*') {
+                    true => word.replace('*', name),
+                    false => format!("{word}/{name}"),
+                };
+                format!("{}{}/{place}", self.space.namespace, self.mount.path)
+            })
             .collect();
         EngineRole {
             who: build.identity(fact),
@@ -411,7 +425,14 @@ pub(super) fn leases(space: &Space<'_>, table: &Table, build: &mut Builder) {
             .created
             .zip(fact.expires.at())
             .map(|(from, to)| to.duration_since(from));
+        let roles_read = role
+            .as_deref()
+            .and_then(|role| role.rsplit_once('/'))
+            .is_some_and(|(list, _)| space.keys(list).is_some());
         let attrs = &mut fact.attrs;
+        if roles_read {
+            attrs.set("role_gone", identity.is_none());
+        }
         attrs.set_some("life", life);
         attrs.set_some(
             "beyond_role",

@@ -215,6 +215,10 @@ fn meet(rule: &Rule, parts: &[&str], probe: &[Segment]) -> Option<String> {
     };
     let plus = rule.shape == Shape::Segments;
     let whole = parts.len() - usize::from(open);
+    let own = |at| {
+        let template = rule.template.as_ref();
+        template.is_some_and(|template| template.held(at))
+    };
     if probe.len() < parts.len() && !matches!(probe.last(), Some(Segment::Rest)) {
         return None;
     }
@@ -226,13 +230,15 @@ fn meet(rule: &Rule, parts: &[&str], probe: &[Segment]) -> Option<String> {
         let part = parts.get(at).copied().unwrap_or_default();
         if at < whole {
             let wild = plus && part == "+";
+            // A template is one name, whichever: never every name.
+            let every = wild && !own(at);
             match want {
                 Segment::Literal(text) if wild || text == part => path.push_str(text),
                 Segment::Name if wild => path.push_str(FREE),
                 Segment::Name if !part.is_empty() => path.push_str(part),
-                Segment::Every if wild => path.push_str(FREE),
+                Segment::Every if every => path.push_str(FREE),
                 // Open to the end: only wildcards may be left.
-                Segment::Rest if wild => {
+                Segment::Rest if every => {
                     let rest = &parts[at..];
                     let (last, full) = match open {
                         true => (
@@ -265,7 +271,9 @@ fn meet(rule: &Rule, parts: &[&str], probe: &[Segment]) -> Option<String> {
                     path.push_str(start);
                     path.push_str(FREE);
                 }
-                Segment::Every | Segment::Rest if start.is_empty() => path.push_str(FREE),
+                Segment::Every | Segment::Rest if start.is_empty() && !own(at) => {
+                    path.push_str(FREE);
+                }
                 _ => return None,
             }
         }

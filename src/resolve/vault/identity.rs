@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::documents::{Answer, Space, flag, strings, text, time};
 use super::mounts::Table;
 use super::people::{Grant, Principal};
+use super::template::{self, Values};
 use crate::config::Config;
 use crate::model::{Builder, Identity, IdentityKind, IdentityRef, Location, Sym, System};
 
@@ -16,6 +17,8 @@ pub(super) struct Store {
     /// Entities by id.
     pub(super) entities: BTreeMap<String, Entity>,
     groups: BTreeMap<String, Group>,
+    /// What templates may name about each entity; read only where policies have any.
+    pub(super) values: BTreeMap<Sym, Values>,
 }
 
 /// An entity.
@@ -116,6 +119,26 @@ impl Store {
         store
     }
 
+    /// Reads what templates may name about each entity.
+    pub(super) fn read_values(&mut self, space: &Space<'_>) {
+        let groups: BTreeMap<&str, Values> = all(space, "identity/group/id")
+            .filter_map(|answer| Some((text(&answer.data, "id")?, template::group(&answer.data))))
+            .collect();
+        let inherited = self.inherited();
+        let mut values = BTreeMap::new();
+        for answer in all(space, "identity/entity/id") {
+            let Some(id) = text(&answer.data, "id") else {
+                continue;
+            };
+            let mut own = template::entity(&answer.data);
+            for group in inherited.get(id).into_iter().flatten() {
+                own.extend(groups.get(group.as_str()).cloned().unwrap_or_default());
+            }
+            values.insert(Sym::new(id), own);
+        }
+        self.values = values;
+    }
+
     /// All groups each entity is in, through groups in groups too.
     fn inherited(&self) -> BTreeMap<&str, BTreeSet<String>> {
         let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -160,6 +183,7 @@ impl Store {
                 grants,
                 beside: Vec::new(),
                 credential: None,
+                entity: None,
             });
         }
         for answer in all(space, "identity/entity/id") {
@@ -188,6 +212,7 @@ impl Store {
                 grants,
                 beside: vec![Sym::new("default")],
                 credential: None,
+                entity: Some(Sym::new(id)),
             });
         }
         principals
@@ -203,6 +228,20 @@ impl Store {
             let attrs = &mut build.identity_mut(group.who).attrs;
             attrs.set("approves", true);
         }
+    }
+
+    /// Ids and names of the groups each entity is in, through groups in groups too.
+    pub(super) fn groups_of_entities(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.inherited()
+            .into_iter()
+            .map(|(entity, groups)| {
+                let names = groups
+                    .iter()
+                    .map(|id| self.groups[id].name.to_string())
+                    .collect::<Vec<_>>();
+                (entity.to_owned(), groups.into_iter().chain(names).collect())
+            })
+            .collect()
     }
 
     /// Names of groups that exist.

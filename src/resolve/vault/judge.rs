@@ -286,7 +286,16 @@ fn try_probe(acl: &Acl<'_>, probe: &Probe, witness: &str) -> Option<Hit> {
 /// What a request must meet beyond its path.
 fn residual(rules: &[(usize, &Rule)]) -> Option<String> {
     let any = |test: fn(&Rule) -> bool| rules.iter().any(|(_, rule)| test(rule));
-    let mut parts = Vec::new();
+    let mut parts: Vec<&str> = Vec::new();
+    let templates: Vec<String> = rules
+        .iter()
+        .filter_map(|(_, rule)| rule.template.as_ref())
+        .map(|template| format!("`{}` is filled in so that it fits", template.text))
+        .collect();
+    // Where another rule of the same pattern needs no template, it fits anyway.
+    if templates.len() == rules.len() {
+        parts.extend(templates.first().map(String::as_str));
+    }
     if any(|rule| rule.control_group.is_some()) {
         parts.push("somebody approves (control group)");
     }
@@ -366,7 +375,7 @@ fn broken_guards(acl: &Acl<'_>, set: &[&Prepared], shares: &mut [Share]) {
             if std::ptr::eq(guard, rule) || rule.caps.any(Caps::DENY) || rule.caps.is_empty() {
                 continue;
             }
-            if !covers(guard, witness) {
+            if !super::template::covers(guard, witness) {
                 continue;
             }
             let (caps, decides) = acl.decision(witness, Operation::Read);
@@ -416,15 +425,6 @@ fn broken_guards(acl: &Acl<'_>, set: &[&Prepared], shares: &mut [Share]) {
             list.sort();
             list.dedup();
         }
-    }
-}
-
-fn covers(rule: &Rule, path: &str) -> bool {
-    use super::policy::Shape;
-    match rule.shape {
-        Shape::Exact => rule.path == path,
-        Shape::Prefix => path.starts_with(&rule.path),
-        Shape::Segments => super::acl::segment_match(&rule.path, path).is_some(),
     }
 }
 
@@ -544,6 +544,38 @@ mod tests {
         assert_eq!(
             judged.shares[0].legacy_path_open,
             ["update sys/policy/admin"]
+        );
+    }
+
+    #[test]
+    fn a_template_is_one_name_and_a_condition() {
+        let catalogue = catalogue();
+        let probes = bind(catalogue, "", &Mounts::default());
+        let judge = |text: &str| {
+            let policy = Policy::parse("p", "", text, None).unwrap();
+            let policy = super::super::template::widened(&policy, &|_: &str| false);
+            let court = Court {
+                catalogue,
+                probes: &probes,
+                dialect: Dialect::Openbao,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            court.judge(&[&Prepared::new(policy, "", catalogue, &probes)])
+        };
+        let own = judge(
+            r#"path "auth/approle/role/{{identity.entity.name}}/secret-id" { capabilities=["update"] }"#,
+        );
+        assert!(own.hits.is_empty());
+        assert_eq!(own.shares[0].verdict, Verdict::Conditional);
+        let named = judge(
+            r#"path "sys/policies/acl/{{identity.entity.metadata.team}}" { capabilities=["update"] }"#,
+        );
+        assert_eq!(techniques(&named), ["VLT-PE-002"]);
+        assert_eq!(
+            named.hits[0].residual.as_deref(),
+            Some(
+                "`sys/policies/acl/{{identity.entity.metadata.team}}` is filled in so that it fits"
+            )
         );
     }
 

@@ -6,6 +6,7 @@
 //! that could not be read, and a policy that does not parse, is a coverage gap.
 
 pub mod acl;
+mod approvals;
 mod attributes;
 pub mod audit;
 mod auth;
@@ -21,6 +22,7 @@ mod mounts;
 mod people;
 pub mod policy;
 mod space;
+mod template;
 mod tokens;
 
 pub use acl::simulate;
@@ -33,8 +35,15 @@ use crate::snapshot::Document;
 /// Resolves the documents of all vaults.
 pub fn resolve(documents: &[&Document], context: &Context<'_>) -> Inventory {
     let mut build = Builder::new();
-    for space in documents::spaces(documents) {
-        space::resolve(&space, &mut build, context);
+    let spaces = documents::spaces(documents);
+    for space in &spaces {
+        // The devices of the root namespace write the log of all.
+        let root = spaces.iter().find(|other| {
+            let below = space.tenant.strip_prefix(other.tenant.as_str());
+            other.namespace.is_empty() && below.is_some_and(|rest| rest.starts_with('/'))
+        });
+        let above = root.and_then(mounts::audit_devices);
+        space::resolve(space, above, &mut build, context);
     }
     build.finish()
 }

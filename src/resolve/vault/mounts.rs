@@ -163,6 +163,7 @@ pub(super) fn settings(space: &Space<'_>, table: &Table) -> Attrs {
     }
     attrs.set("child_namespace", !space.namespace.is_empty());
     audit(space, &mut attrs);
+    server(space, &mut attrs);
     if let Some(answer) = space.get("sys/leases-irrevocable") {
         let count = answer.data.get("lease_count").and_then(Json::as_i64);
         attrs.set_some("irrevocable_leases", count);
@@ -173,21 +174,61 @@ pub(super) fn settings(space: &Space<'_>, table: &Table) -> Attrs {
     if table.engines.is_some() {
         let kv1 = paths(table.engines(), |mount| mount.kind == "kv1");
         set_list(&mut attrs, "kv1_mounts", kv1);
+        let endless = |mount: &Mount| {
+            mount.kind == "kv2"
+                && space
+                    .get(&format!("{}/config", mount.path))
+                    .and_then(|answer| length(&answer.data, "delete_version_after"))
+                    .is_some_and(|after| after.is_zero())
+        };
+        let kept = paths(table.engines(), endless);
+        set_list(&mut attrs, "kv_keeps_for_ever", kept);
     }
     attrs
 }
 
+/// Quotas, plugins and clients of the identity provider.
+fn server(space: &Space<'_>, attrs: &mut Attrs) {
+    let limits = space.keys("sys/quotas/rate-limit");
+    attrs.set_some("rate_limits", limits.map(|names| names.len()));
+    if let Some(answer) = space.get("sys/plugins/catalog") {
+        let detailed = answer.data.get("detailed").and_then(Json::as_array);
+        let mut foreign: Vec<Sym> = detailed
+            .into_iter()
+            .flatten()
+            .filter(|plugin| flag(plugin, "builtin") == Some(false))
+            .filter_map(|plugin| {
+                let kind = text(plugin, "type").unwrap_or("plugin");
+                Some(Sym::new(&format!("{kind}/{}", text(plugin, "name")?)))
+            })
+            .collect();
+        foreign.sort();
+        foreign.dedup();
+        set_list(attrs, "foreign_plugins", foreign);
+    }
+    let open = space
+        .below("identity/oidc/client")
+        .filter(|(_, answer)| strings(&answer.data, "assignments").contains(&"allow_all"))
+        .map(|(name, _)| Sym::new(name))
+        .collect();
+    set_list(attrs, "oidc_open_clients", open);
+}
+
+/// How many audit devices a namespace has, where that was readable.
+pub(super) fn audit_devices(space: &Space<'_>) -> Option<usize> {
+    devices(space).map(|devices| devices.len())
+}
+
+fn devices<'s>(space: &'s Space<'_>) -> Option<Vec<&'s Json>> {
+    let devices = space.get("sys/audit")?.data.as_object()?;
+    let all = devices.values();
+    Some(all.filter(|device| device.get("type").is_some()).collect())
+}
+
 fn audit(space: &Space<'_>, attrs: &mut Attrs) {
-    let Some(devices) = space
-        .get("sys/audit")
-        .and_then(|answer| answer.data.as_object())
-    else {
+    let Some(devices) = devices(space) else {
         return;
     };
-    let devices: Vec<&Json> = devices
-        .values()
-        .filter(|device| device.get("type").is_some())
-        .collect();
     let option = |name: &str, value: &str| {
         devices
             .iter()
@@ -269,28 +310,35 @@ fn auth_lists(space: &Space<'_>, table: &Table, attrs: &mut Attrs) {
     };
     set_list(attrs, "lockout_off", paths(auth, lockout));
 
-    // A second factor is enforced by accessor, by type, or for everybody named.
-    if space.get("identity/mfa/login-enforcement").is_some()
-        || space
-            .below("identity/mfa/login-enforcement")
-            .next()
-            .is_some()
-    {
-        let mut accessors: Vec<&str> = Vec::new();
-        let mut kinds: Vec<&str> = Vec::new();
-        for (_, answer) in space.below("identity/mfa/login-enforcement") {
-            accessors.extend(strings(&answer.data, "auth_method_accessors"));
-            kinds.extend(strings(&answer.data, "auth_method_types"));
-        }
-        let open = |mount: &Mount| {
-            matches!(
-                mount.kind.as_str(),
-                "userpass" | "ldap" | "github" | "radius" | "okta"
-            ) && !accessors.contains(&mount.accessor.as_str())
-                && !kinds.contains(&mount.kind.as_str())
-        };
-        set_list(attrs, "password_logins_without_mfa", paths(auth, open));
-    }
+    let everybody = |mount: &Mount| {
+        // The method's own filter takes everybody the directory knows.
+        is(mount, "ldap")
+            && config(mount).is_some_and(|data| {
+                text(data, "userfilter")
+                    .is_none_or(|filter| filter.replace(' ', "") == "({{.UserAttr}}={{.Username}})")
+            })
+    };
+    set_list(attrs, "ldap_everybody", paths(auth, everybody));
+
+    let open = |mount: &Mount| second_factor(space, mount) == Some(false);
+    set_list(attrs, "password_logins_without_mfa", paths(auth, open));
+}
+
+/// Whether logins of a password method need a second factor, by the method's accessor
+/// or type; `None` for other methods and where enforcements were not read.
+pub(super) fn second_factor(space: &Space<'_>, mount: &Mount) -> Option<bool> {
+    const LIST: &str = "identity/mfa/login-enforcement";
+    let by_password = matches!(
+        mount.kind.as_str(),
+        "userpass" | "ldap" | "github" | "radius" | "okta"
+    );
+    let read = space.get(LIST).is_some() || space.below(LIST).next().is_some();
+    (by_password && read).then(|| {
+        space.below(LIST).any(|(_, answer)| {
+            strings(&answer.data, "auth_method_accessors").contains(&mount.accessor.as_str())
+                || strings(&answer.data, "auth_method_types").contains(&mount.kind.as_str())
+        })
+    })
 }
 
 fn paths(mounts: &[Mount], keep: impl Fn(&Mount) -> bool) -> Vec<Sym> {

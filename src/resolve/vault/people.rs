@@ -1,10 +1,13 @@
 //! Who holds which policies, and what that is worth.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::book::Book;
 use super::judge::{Court, Hit, Judged, Prepared};
+use super::template::Values;
 use crate::model::{
     Activation, Builder, CredentialRef, Entitlement, Gate, IdentityRef, Inventory, Location,
     Moment, Path, PermissionSetRef, Step, Sym, System, Verdict,
@@ -45,6 +48,42 @@ pub(super) struct Principal {
     pub(super) beside: Vec<Sym>,
     /// The credential these policies belong to.
     pub(super) credential: Option<CredentialRef>,
+    /// The entity whose values templates take, where there is one.
+    pub(super) entity: Option<Sym>,
+}
+
+/// The policies of each principal, by their place in the book: templates filled in
+/// where it is known for whom.
+pub(super) fn sets(
+    book: &mut Book,
+    court: &Court<'_>,
+    principals: &[Principal],
+    values: &BTreeMap<Sym, Values>,
+) -> Vec<Vec<usize>> {
+    let mut sets: Vec<Vec<usize>> = principals
+        .par_iter()
+        .map(|principal| {
+            let names = principal.grants.iter().map(|grant| grant.policy);
+            let mut set: Vec<usize> = names
+                .chain(principal.beside.iter().copied())
+                .filter_map(|name| book.find(name))
+                .collect();
+            set.sort_unstable();
+            set.dedup();
+            set
+        })
+        .collect();
+    if book.has_templates() {
+        let mut known: FxHashMap<Sym, FxHashMap<usize, usize>> = FxHashMap::default();
+        for (principal, set) in principals.iter().zip(&mut sets) {
+            if let Some(entity) = principal.entity
+                && let Some(values) = values.get(&entity)
+            {
+                book.vary(set, values, court, known.entry(entity).or_default());
+            }
+        }
+    }
+    sets
 }
 
 /// What was found out about one principal.
@@ -64,24 +103,12 @@ pub(super) fn settle(
     book: &Book,
     court: &Court<'_>,
     principals: &[Principal],
+    sets: &[Vec<usize>],
     mut each: impl FnMut(&mut Builder, &Outcome<'_>),
 ) {
-    let sets: Vec<Vec<usize>> = principals
-        .par_iter()
-        .map(|principal| {
-            let names = principal.grants.iter().map(|grant| grant.policy);
-            let mut set: Vec<usize> = names
-                .chain(principal.beside.iter().copied())
-                .filter_map(|name| book.find(name))
-                .collect();
-            set.sort_unstable();
-            set.dedup();
-            set
-        })
-        .collect();
     let mut distinct: Vec<&[usize]> = Vec::new();
     let mut number: FxHashMap<&[usize], usize> = FxHashMap::default();
-    for set in &sets {
+    for set in sets {
         number.entry(set).or_insert_with(|| {
             distinct.push(set);
             distinct.len() - 1
@@ -90,7 +117,7 @@ pub(super) fn settle(
     let judged: Vec<Judged> = distinct
         .par_iter()
         .map(|set| {
-            let set: Vec<&Prepared> = set.iter().map(|&at| &book.prepared[at]).collect();
+            let set: Vec<&Prepared> = set.iter().map(|&at| book.one(at)).collect();
             court.judge(&set)
         })
         .collect();
@@ -108,7 +135,7 @@ pub(super) fn settle(
     let mut grants: Vec<(IdentityRef, &Grant, &[usize], &Judged)> = Vec::new();
     // The best hit of each walker and technique.
     let mut walked: FxHashMap<(IdentityRef, usize), (&Hit, &[usize])> = FxHashMap::default();
-    for (principal, set) in principals.iter().zip(&sets) {
+    for (principal, set) in principals.iter().zip(sets) {
         let set = set.as_slice();
         let judged = &judged[number[set]];
         let who = principal.who;
@@ -207,7 +234,7 @@ impl Desk<'_> {
         fact.location = self.book.first_rule(at).or(fact.location);
         let Some(share) = set
             .iter()
-            .position(|&one| one == at)
+            .position(|&one| self.book.base(one) == at)
             .and_then(|place| judged.shares.get(place))
         else {
             return fact;
@@ -296,7 +323,7 @@ impl Desk<'_> {
         let mut policies: Vec<Sym> = hit
             .given_by
             .iter()
-            .map(|(policy, _)| Sym::new(&self.book.prepared[set[*policy]].policy.name))
+            .map(|(policy, _)| Sym::new(&self.book.one(set[*policy]).policy.name))
             .collect();
         policies.sort();
         policies.dedup();

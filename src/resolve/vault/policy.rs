@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::hcl::{self, Item};
+use super::template::Template;
 
 pub(super) use decode::duration;
 
@@ -195,6 +196,8 @@ pub struct Rule {
     pub expires: Option<Timestamp>,
     /// Whether the path holds `{{…}}`.
     pub templated: bool,
+    /// What the path was before it was widened, where it was.
+    pub template: Option<Template>,
     /// The stanza in the document.
     pub span: Range<usize>,
 }
@@ -202,6 +205,9 @@ pub struct Rule {
 impl Rule {
     /// The path as its author wrote it, the `*` of a prefix included.
     pub fn pattern(&self) -> String {
+        if let Some(template) = &self.template {
+            return template.text.clone();
+        }
         match self.shape {
             Shape::Prefix => format!("{}*", self.path),
             Shape::Exact | Shape::Segments => self.path.clone(),
@@ -348,19 +354,10 @@ fn rule(item: &Item, namespace: &str, dialect: Option<Dialect>) -> Result<Rule, 
     }
 
     let path = format!("{namespace}{}", label.strip_prefix('/').unwrap_or(label));
-    if path.contains("+*") {
-        return Err(PolicyError {
-            message: format!("{place}: `+*` is not allowed; `+` stands for a whole segment"),
-            span: item.span(),
-        });
-    }
-    let (path, shape) = if path == "+" || path.contains("/+") || path.starts_with("+/") {
-        (path, Shape::Segments)
-    } else if let Some(prefix) = path.strip_suffix('*') {
-        (prefix.to_owned(), Shape::Prefix)
-    } else {
-        (path, Shape::Exact)
-    };
+    let (path, shape) = shape_of(path).ok_or_else(|| PolicyError {
+        message: format!("{place}: `+*` is not allowed; `+` stands for a whole segment"),
+        span: item.span(),
+    })?;
 
     let of = |name| decode::named(members, name);
     let mut caps = Caps::NONE;
@@ -377,6 +374,7 @@ fn rule(item: &Item, namespace: &str, dialect: Option<Dialect>) -> Result<Rule, 
     }
     let mut rule = Rule {
         templated: path.contains("{{"),
+        template: None,
         path,
         shape,
         caps,
@@ -421,6 +419,23 @@ fn rule(item: &Item, namespace: &str, dialect: Option<Dialect>) -> Result<Rule, 
         });
     }
     Ok(rule)
+}
+
+/// How a path is compared, and the path as it is then kept. `None` for `+*`, which no
+/// server takes.
+pub(super) fn shape_of(path: String) -> Option<(String, Shape)> {
+    if path.contains("+*") {
+        return None;
+    }
+    Some(
+        if path == "+" || path.contains("/+") || path.starts_with("+/") {
+            (path, Shape::Segments)
+        } else if let Some(prefix) = path.strip_suffix('*') {
+            (prefix.to_owned(), Shape::Prefix)
+        } else {
+            (path, Shape::Exact)
+        },
+    )
 }
 
 /// The names under `capabilities`, then those the old `policy` word stands for;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 
 use super::acl::{Acl, Operation};
+use super::approvals;
 use super::audit;
 use super::book::Book;
 use super::documents::{Space, text};
@@ -14,7 +15,7 @@ use super::evidence;
 use super::identity::Store;
 use super::judge::Court;
 use super::mounts::{self, Mount, Table};
-use super::people::{Grant, Principal, settle};
+use super::people::{self, Grant, Principal, settle};
 use super::policy::{Caps, Policy};
 use super::{auth, tokens};
 use crate::model::{
@@ -23,12 +24,19 @@ use crate::model::{
 };
 use crate::resolve::Context;
 
-pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<'_>) {
+/// Reads and judges a namespace. `audited_above` is the number of audit devices of the
+/// root namespace, for one below it.
+pub(super) fn resolve(
+    space: &Space<'_>,
+    audited_above: Option<usize>,
+    build: &mut Builder,
+    context: &Context<'_>,
+) {
     let table = Table::read(space);
     let dialect = mounts::dialect(space);
     let catalogue = catalogue();
     let probes = bind(catalogue, &space.namespace, &table.for_catalogue());
-    let book = Book::new(space, dialect, catalogue, &probes);
+    let mut book = Book::new(space, dialect, catalogue, &probes);
     let court = Court {
         catalogue,
         probes: &probes,
@@ -37,6 +45,9 @@ pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<
     };
 
     let mut store = Store::read(space, &table, build, context.config);
+    if book.has_templates() {
+        store.read_values(space);
+    }
     store.mark_approvers(build, &book.approvers());
     let mut principals = auth::roles(space, &table, build);
     principals.extend(tokens::token_roles(space, &table, build));
@@ -56,6 +67,7 @@ pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<
         &space.namespace
     });
     let mut draws = Draws::new(space.tenant, &roles);
+    let sets = people::sets(&mut book, &court, &principals, &store.values);
     settle(
         build,
         space.tenant,
@@ -63,6 +75,7 @@ pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<
         &book,
         &court,
         &principals,
+        &sets,
         |build, outcome| {
             draws.find(
                 build,
@@ -74,10 +87,12 @@ pub(super) fn resolve(space: &Space<'_>, build: &mut Builder, context: &Context<
             );
         },
     );
+    approvals::mark(space.tenant, &book, &store, &principals, &sets, build);
     trust_tiers(space.tenant, build);
     evidence::twins(space.tenant, build);
 
     let mut attrs = mounts::settings(space, &table);
+    attrs.set_some("audit_devices_above", audited_above);
     let root_tokens = build
         .facts()
         .credentials
@@ -216,6 +231,7 @@ fn policies(
                 grants: vec![Grant::new(&one.policy.name, "policy")],
                 beside: Vec::new(),
                 credential: None,
+                entity: None,
             });
         }
     }
@@ -299,7 +315,7 @@ impl<'a> Draws<'a> {
     }
 
     fn drawn(&self, book: &Book, court: &Court<'_>, set: &[usize]) -> Vec<(usize, Sym)> {
-        let policies: Vec<&Policy> = set.iter().map(|&at| &book.prepared[at].policy).collect();
+        let policies: Vec<&Policy> = set.iter().map(|&at| &book.one(at).policy).collect();
         let Ok(acl) = Acl::new(&policies, court.dialect, court.now) else {
             return Vec::new();
         };
@@ -509,10 +525,33 @@ fn complete(space: &Space<'_>, build: &mut Builder, table: &Table) {
         ),
         ("vault.engine", table.engines.is_some()),
         ("vault.secret", secrets),
+        ("vault.quota", has("sys/quotas/rate-limit")),
+        ("vault.plugin", has("sys/plugins/catalog")),
+        ("vault.oidc", has("identity/oidc/client")),
     ];
+    // Policy files alone are a question about policies: what nobody asked for is not
+    // missing.
+    let only_policies = space.is_only_policies();
     for (kind, whole) in seen {
         if whole {
             build.coverage(Coverage::complete(System::Vault, space.tenant, kind, 0));
+            continue;
+        }
+        let why = match kind {
+            _ if only_policies => "the input is policy files alone",
+            // Newer than most saved answers, and no verdict on access rests on them.
+            "vault.quota" | "vault.plugin" | "vault.oidc" => "it is not among the saved answers",
+            _ => continue,
+        };
+        let said = build.facts().coverage.iter().any(|one| {
+            one.system == System::Vault && one.tenant == space.tenant && one.kind == kind
+        });
+        if !said {
+            build.coverage(
+                Coverage::lacking(System::Vault, space.tenant, kind, Seen::None, why)
+                    .optional()
+                    .remedy("scan the server, or a directory of its answers"),
+            );
         }
     }
 }
@@ -520,8 +559,18 @@ fn complete(space: &Space<'_>, build: &mut Builder, table: &Table) {
 /// The kind of fact an API path tells about.
 pub(super) fn kind_of(path: &str) -> &'static str {
     let starts = |prefix: &str| path.starts_with(prefix);
-    if starts("sys/polic") {
+    if starts("sys/policies/password") {
+        "vault.password-policy"
+    } else if starts("sys/policies/egp") || starts("sys/policies/rgp") {
+        "vault.governance"
+    } else if starts("sys/polic") {
         "vault.policy"
+    } else if starts("sys/quotas") {
+        "vault.quota"
+    } else if starts("sys/plugins") {
+        "vault.plugin"
+    } else if starts("identity/oidc") {
+        "vault.oidc"
     } else if starts("auth/token/role") {
         "vault.token-role"
     } else if starts("auth/token") {

@@ -157,6 +157,7 @@ fn token(
         grants,
         beside,
         credential: Some(credential),
+        entity: text(data, "entity_id").map(Sym::new),
     })
 }
 
@@ -252,6 +253,7 @@ pub(super) fn token_roles(space: &Space<'_>, table: &Table, build: &mut Builder)
             grants,
             beside: Vec::new(),
             credential: None,
+            entity: None,
         });
     }
     principals
