@@ -27,3 +27,5 @@ mod rules;
 mod support;
 mod vault_acl;
 mod vault_connect;
+mod vault_facts;
+mod vault_server;

@@ -124,7 +124,10 @@ impl Replay {
 
     fn answer(&self, request: &Request) -> Option<Value> {
         let path = request.url.path().strip_prefix("/v1/")?;
-        let list = request.url.query() == Some("list=true");
+        let list = request
+            .url
+            .query()
+            .is_some_and(|query| query.starts_with("list=true"));
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         if path == "auth/token/lookup-self" {
             return Some(json!({"data": {"policies": ["tenure"]}}));
@@ -271,10 +274,8 @@ async fn a_live_scan_gives_the_facts_of_the_files() {
         let path = request.url.path();
         // Lists of leases name the paths they were drawn at; they give nothing out.
         if path.starts_with("/v1/sys/leases/lookup/") {
-            assert_eq!(
-                (request.method.as_str(), request.url.query()),
-                ("GET", Some("list=true"))
-            );
+            assert_eq!(request.method.as_str(), "GET");
+            assert!(request.url.query().unwrap().starts_with("list=true"));
             continue;
         }
         for word in [
@@ -300,7 +301,7 @@ async fn a_live_scan_gives_the_facts_of_the_files() {
             request.method
         );
     }
-    assert!(requests.len() < 150, "{} requests", requests.len());
+    assert!(requests.len() < 200, "{} requests", requests.len());
 }
 
 #[tokio::test]

@@ -83,6 +83,9 @@ pub(super) const AUDIT: Call = sudo(read("sys/audit", "vault.audit-device"));
 pub(super) const NAMESPACES: Call = list("sys/namespaces", "vault.namespace");
 pub(super) const LEASES: Call = sudo(list("sys/leases/lookup/*", "vault.lease"));
 pub(super) const LEASE: Call = look_up("sys/leases/lookup", "vault.lease");
+pub(super) const IRREVOCABLE: Call = sudo(read("sys/leases", "vault.lease"));
+pub(super) const PLUGINS: Call = read("sys/plugins/catalog", "vault.plugin");
+pub(super) const QUOTA_CONFIG: Call = read("sys/quotas/config", "vault.quota");
 pub(super) const METADATA: Call = list("{mount}/metadata/*", "vault.secret");
 pub(super) const SECRET: Call = read("{mount}/metadata/*", "vault.secret");
 
@@ -153,6 +156,36 @@ pub(super) const ENGINE_LISTS: &[(&[&str], Call, Call)] = &[
         read("{mount}/config/{name}", "vault.engine"),
     ),
     (
+        &["gcp"],
+        list("{mount}/rolesets", "vault.engine"),
+        read("{mount}/roleset/{name}", "vault.engine"),
+    ),
+    (
+        &["gcp"],
+        list("{mount}/static-accounts", "vault.engine"),
+        read("{mount}/static-account/{name}", "vault.engine"),
+    ),
+    (
+        &["gcp"],
+        list("{mount}/impersonated-accounts", "vault.engine"),
+        read("{mount}/impersonated-account/{name}", "vault.engine"),
+    ),
+    (
+        &["ldap", "openldap"],
+        list("{mount}/role", "vault.engine"),
+        read("{mount}/role/{name}", "vault.engine"),
+    ),
+    (
+        &["ldap", "openldap"],
+        list("{mount}/static-role", "vault.engine"),
+        read("{mount}/static-role/{name}", "vault.engine"),
+    ),
+    (
+        &["ldap", "openldap"],
+        list("{mount}/library", "vault.engine"),
+        read("{mount}/library/{name}", "vault.engine"),
+    ),
+    (
         &["transit"],
         list("{mount}/keys", "vault.engine"),
         read("{mount}/keys/{name}", "vault.engine"),
@@ -160,6 +193,58 @@ pub(super) const ENGINE_LISTS: &[(&[&str], Call, Call)] = &[
 ];
 
 pub(super) const AWS_ROOT: Call = read("{mount}/config/root", "vault.engine");
+pub(super) const AWS_LEASE: Call = read("{mount}/config/lease", "vault.engine");
+pub(super) const ENGINE_CONFIG: Call = read("{mount}/config", "vault.engine");
+pub(super) const KV_CONFIG: Call = read("{mount}/config", "vault.secret");
+
+/// Lists of the server itself, each with the call for one entry.
+pub(super) const SERVER_LISTS: &[(Call, Call)] = &[
+    (
+        list("sys/policies/password", "vault.password-policy"),
+        read("sys/policies/password/{name}", "vault.password-policy"),
+    ),
+    // Enterprise: policies as code, which may refuse what an ACL allows.
+    (
+        list("sys/policies/egp", "vault.governance"),
+        read("sys/policies/egp/{name}", "vault.governance"),
+    ),
+    (
+        list("sys/policies/rgp", "vault.governance"),
+        read("sys/policies/rgp/{name}", "vault.governance"),
+    ),
+    (
+        list("sys/quotas/rate-limit", "vault.quota"),
+        read("sys/quotas/rate-limit/{name}", "vault.quota"),
+    ),
+    (
+        list("sys/quotas/lease-count", "vault.quota"),
+        read("sys/quotas/lease-count/{name}", "vault.quota"),
+    ),
+    (
+        list("identity/mfa/method", "vault.mfa"),
+        read("identity/mfa/method/{name}", "vault.mfa"),
+    ),
+    (
+        list("identity/oidc/key", "vault.oidc"),
+        read("identity/oidc/key/{name}", "vault.oidc"),
+    ),
+    (
+        list("identity/oidc/role", "vault.oidc"),
+        read("identity/oidc/role/{name}", "vault.oidc"),
+    ),
+    (
+        list("identity/oidc/client", "vault.oidc"),
+        read("identity/oidc/client/{name}", "vault.oidc"),
+    ),
+    (
+        list("identity/oidc/assignment", "vault.oidc"),
+        read("identity/oidc/assignment/{name}", "vault.oidc"),
+    ),
+    (
+        list("identity/oidc/provider", "vault.oidc"),
+        read("identity/oidc/provider/{name}", "vault.oidc"),
+    ),
+];
 
 /// Every call.
 pub(super) fn all() -> Vec<Call> {
@@ -188,11 +273,21 @@ pub(super) fn all() -> Vec<Call> {
         NAMESPACES,
         LEASES,
         LEASE,
+        IRREVOCABLE,
+        PLUGINS,
+        QUOTA_CONFIG,
         METADATA,
         SECRET,
+        KV_CONFIG,
         AWS_ROOT,
+        AWS_LEASE,
+        ENGINE_CONFIG,
     ];
     for (_, list, read) in AUTH_LISTS.iter().chain(ENGINE_LISTS) {
+        calls.push(*list);
+        calls.push(*read);
+    }
+    for (list, read) in SERVER_LISTS {
         calls.push(*list);
         calls.push(*read);
     }
@@ -292,7 +387,12 @@ mod tests {
             .collect();
         assert_eq!(
             protected,
-            ["auth/token/accessors", "sys/audit", "sys/leases/lookup/*"]
+            [
+                "auth/token/accessors",
+                "sys/audit",
+                "sys/leases/lookup/*",
+                "sys/leases"
+            ]
         );
     }
 

@@ -13,6 +13,8 @@ use crate::model::System;
 const TRIES: u32 = 6;
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Longest wait a server may ask for (`Retry-After`).
+const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// What came back.
 #[derive(Clone, Debug)]
@@ -247,9 +249,11 @@ impl<'p> Client<'p> {
     ) -> Reply {
         let mut last = String::new();
         for attempt in 0..TRIES {
-            match self.send(method.clone(), path, namespace, body).await {
-                Ok((status, text)) if status.is_success() => return Reply::Text(text),
-                Ok((status, text)) => {
+            let mut asked = None;
+            match self.exchange(method.clone(), path, namespace, body).await {
+                Ok((status, _, text)) if status.is_success() => return Reply::Text(text),
+                Ok((status, after, text)) => {
+                    asked = after;
                     let said = words(&text);
                     match status.as_u16() {
                         404 if said.is_empty() => return Reply::Absent,
@@ -277,7 +281,8 @@ impl<'p> Client<'p> {
                 Err(error) => last = error.without_url().to_string(),
             }
             if attempt + 1 < TRIES {
-                let wait = Duration::from_millis(200 << attempt).min(LONGEST_WAIT);
+                let own = Duration::from_millis(200 << attempt).min(LONGEST_WAIT);
+                let wait = asked.map_or(own, |asked| asked.min(LONGEST_ASKED));
                 if wait.as_secs() > 0 {
                     self.progress.wait("vault", wait.as_secs(), &last);
                 }
@@ -294,6 +299,18 @@ impl<'p> Client<'p> {
         namespace: &str,
         body: Option<&Json>,
     ) -> Result<(StatusCode, Vec<u8>), reqwest::Error> {
+        let (status, _, text) = self.exchange(method, path, namespace, body).await?;
+        Ok((status, text))
+    }
+
+    /// One request and its answer, with how long the server asks to wait.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        namespace: &str,
+        body: Option<&Json>,
+    ) -> Result<(StatusCode, Option<Duration>, Vec<u8>), reqwest::Error> {
         let base = self.address.as_str().trim_end_matches('/');
         let mut request = self
             .http
@@ -310,7 +327,12 @@ impl<'p> Client<'p> {
         }
         let response = request.send().await?;
         let status = response.status();
-        Ok((status, response.bytes().await?.to_vec()))
+        let after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        Ok((status, after, response.bytes().await?.to_vec()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The walk through a server, namespace by namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +19,10 @@ const CONCURRENCY: usize = 8;
 const MAX_FOLDERS: usize = 20_000;
 /// Namespaces walked.
 const MAX_NAMESPACES: usize = 1_000;
+/// Names asked for at once, where lists come in pages.
+const PAGE: usize = 1_000;
+/// Pages of one list; more is a gap.
+const MAX_PAGES: usize = 10_000;
 /// Members that could hold a secret; emptied before anything is kept.
 const SECRETS: &[&str] = &[
     "bindpass",
@@ -33,6 +37,9 @@ const SECRETS: &[&str] = &[
     "client_token",
     "credentials",
     "api_token",
+    "service_account_jwt",
+    "private_key_pem",
+    "integration_key",
 ];
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -42,6 +49,27 @@ pub(super) struct Walk<'a> {
     /// Name of the vault: its cluster, or its host.
     pub(super) vault: Sym,
     pub(super) directory: String,
+    /// Whether lists are asked for in pages.
+    pub(super) pages: bool,
+}
+
+/// What came of one question.
+enum Found {
+    /// An answer, without secrets.
+    Answer(Json),
+    /// Nothing of that name, or an empty list.
+    Nothing,
+    /// The server does not offer it: another edition or version.
+    Unoffered,
+}
+
+impl Found {
+    fn answer(self) -> Option<Json> {
+        match self {
+            Found::Answer(answer) => Some(answer),
+            Found::Nothing | Found::Unoffered => None,
+        }
+    }
 }
 
 /// One namespace under way.
@@ -50,7 +78,29 @@ struct Place<'w> {
     /// `""`, or a path that ends in `/`.
     namespace: String,
     directory: String,
-    kinds: BTreeMap<&'static str, (Seen, u64, Vec<String>)>,
+    kinds: BTreeMap<&'static str, Tally>,
+}
+
+/// How the calls for one kind of fact fared.
+struct Tally {
+    seen: Seen,
+    items: u64,
+    reasons: Vec<String>,
+    /// What the server does not offer, where it offers nothing of the kind.
+    unoffered: Vec<String>,
+    answered: bool,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            seen: Seen::Complete,
+            items: 0,
+            reasons: Vec::new(),
+            unoffered: Vec::new(),
+            answered: false,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -146,36 +196,85 @@ impl Place<'_> {
     }
 
     fn seen(&mut self, kind: &'static str, items: usize) {
-        self.kinds
-            .entry(kind)
-            .or_insert((Seen::Complete, 0, Vec::new()))
-            .1 += items as u64;
+        let tally = self.kinds.entry(kind).or_default();
+        tally.items += items as u64;
+        tally.answered = true;
     }
 
     fn gap(&mut self, call: &Call, path: &str, why: &str) {
-        let entry = self
-            .kinds
-            .entry(call.kind)
-            .or_insert((Seen::Complete, 0, Vec::new()));
-        entry.0 = Seen::Partial;
+        let tally = self.kinds.entry(call.kind).or_default();
+        tally.seen = Seen::Partial;
         let words = format!("`{path}` was not read: {why}");
-        if entry.2.len() < 5 && !entry.2.contains(&words) {
-            entry.2.push(words);
+        if tally.reasons.len() < 5 && !tally.reasons.contains(&words) {
+            tally.reasons.push(words);
         }
     }
 
+    /// Notes what the server has no such thing of.
+    fn unoffered(&mut self, call: &Call, path: &str) {
+        let tally = self.kinds.entry(call.kind).or_default();
+        tally.unoffered.push(format!("`{path}`"));
+    }
+
     /// Asks; an answer comes without secrets.
-    async fn ask(
+    async fn ask(&self, call: &Call, path: &str, body: Option<&Json>) -> Result<Found, String> {
+        match call.verb {
+            Verb::Read => self.request(Method::GET, url(path), body).await,
+            Verb::LookUp => self.request(Method::POST, url(path), body).await,
+            Verb::List if self.walk.pages => self.pages(path).await,
+            Verb::List => {
+                let path = format!("{}?list=true", url(path));
+                self.request(Method::GET, path, body).await
+            }
+        }
+    }
+
+    /// A list, page by page. Lists that come whole whatever is asked for end by
+    /// bringing nothing new.
+    async fn pages(&self, path: &str) -> Result<Found, String> {
+        let mut all: Option<Json> = None;
+        let mut known = BTreeSet::new();
+        let mut after = String::new();
+        for _ in 0..MAX_PAGES {
+            let from = match after.is_empty() {
+                true => String::new(),
+                false => format!("&after={}", encode_query(&after)),
+            };
+            let page = format!("{}?list=true&limit={PAGE}{from}", url(path));
+            let answer = match self.request(Method::GET, page, None).await? {
+                Found::Answer(answer) => answer,
+                // Behind the last page there is nothing.
+                nothing => return Ok(all.map_or(nothing, Found::Answer)),
+            };
+            let names = names(&answer);
+            let fresh: Vec<Json> = names
+                .iter()
+                .filter(|name| known.insert((*name).clone()))
+                .map(|name| Json::String(name.clone()))
+                .collect();
+            let more = names.len() == PAGE && !fresh.is_empty();
+            after = names.last().cloned().unwrap_or_default();
+            match &mut all {
+                None => all = Some(answer),
+                Some(all) => {
+                    if let Some(keys) = all["data"]["keys"].as_array_mut() {
+                        keys.extend(fresh);
+                    }
+                }
+            }
+            if !more {
+                return Ok(all.map_or(Found::Nothing, Found::Answer));
+            }
+        }
+        Err(format!("the list has over {MAX_PAGES} pages"))
+    }
+
+    async fn request(
         &self,
-        call: &Call,
-        path: &str,
+        method: Method,
+        path: String,
         body: Option<&Json>,
-    ) -> Result<Option<Json>, String> {
-        let (method, path) = match call.verb {
-            Verb::Read => (Method::GET, url(path)),
-            Verb::List => (Method::GET, format!("{}?list=true", url(path))),
-            Verb::LookUp => (Method::POST, url(path)),
-        };
+    ) -> Result<Found, String> {
         match self
             .walk
             .client
@@ -185,11 +284,12 @@ impl Place<'_> {
             Reply::Text(text) => match serde_json::from_slice::<Json>(&text) {
                 Ok(mut answer) => {
                     scrub(&mut answer);
-                    Ok(Some(answer))
+                    Ok(Found::Answer(answer))
                 }
                 Err(error) => Err(format!("the answer is not JSON: {error}")),
             },
-            Reply::Absent | Reply::Unoffered => Ok(None),
+            Reply::Absent => Ok(Found::Nothing),
+            Reply::Unoffered => Ok(Found::Unoffered),
             Reply::Failed(why) => Err(why),
         }
     }
@@ -197,7 +297,12 @@ impl Place<'_> {
     /// Reads one thing and keeps it under its own path.
     async fn one(&mut self, call: &Call, path: &str) -> Result<Option<Json>, ConnectError> {
         match self.ask(call, path, None).await {
-            Ok(answer) => {
+            Ok(found) => {
+                if matches!(found, Found::Unoffered) {
+                    self.unoffered(call, path);
+                    return Ok(None);
+                }
+                let answer = found.answer();
                 self.seen(call.kind, usize::from(answer.is_some()));
                 if let Some(answer) = &answer {
                     self.keep(
@@ -217,9 +322,14 @@ impl Place<'_> {
     /// Lists names and keeps the list, an empty one too.
     async fn list(&mut self, call: &Call, path: &str) -> Result<Vec<String>, ConnectError> {
         match self.ask(call, path, None).await {
-            Ok(answer) => {
-                let answer =
-                    answer.unwrap_or_else(|| json!({"data": {"keys": []}, "lease_duration": 0}));
+            Ok(Found::Unoffered) => {
+                self.unoffered(call, path);
+                Ok(Vec::new())
+            }
+            Ok(found) => {
+                let answer = found
+                    .answer()
+                    .unwrap_or_else(|| json!({"data": {"keys": []}, "lease_duration": 0}));
                 let names = names(&answer);
                 self.seen(call.kind, names.len());
                 self.keep(
@@ -243,7 +353,7 @@ impl Place<'_> {
     ) -> Vec<(String, Json)> {
         let total = requests.len() as u64;
         let this = &*self;
-        let answers: Vec<(String, Result<Option<Json>, String>)> = stream::iter(requests)
+        let answers: Vec<(String, Result<Found, String>)> = stream::iter(requests)
             .map(|(path, body)| async move {
                 let answer = this.ask(call, &path, body.as_ref()).await;
                 (path, answer)
@@ -255,9 +365,9 @@ impl Place<'_> {
         let mut found = Vec::new();
         for (path, answer) in answers {
             match answer {
-                Ok(Some(answer)) => found.push((path, answer)),
+                Ok(Found::Answer(answer)) => found.push((path, answer)),
                 // Gone since it was listed.
-                Ok(None) => {}
+                Ok(Found::Nothing | Found::Unoffered) => {}
                 Err(why) => self.gap(call, &path, &why),
             }
         }
@@ -278,11 +388,10 @@ impl Place<'_> {
             .map(|name| (read.at(mount, name), None))
             .collect();
         // Entries lie below the list they came from, whatever path reads them.
-        let folder = list.at(mount, "");
-        let folder = if read.path.contains("/role/") {
-            read.at(mount, "")
-        } else {
-            folder
+        let single = read.at(mount, "");
+        let folder = match single.starts_with(&format!("{}/", list.at(mount, ""))) {
+            true => list.at(mount, ""),
+            false => single,
         };
         for (path, answer) in self.many(read, requests).await {
             let name = path
@@ -339,6 +448,11 @@ impl Place<'_> {
         }
         self.entries(&calls::ENFORCEMENTS, &calls::ENFORCEMENT, "")
             .await?;
+        for (list, read) in calls::SERVER_LISTS {
+            self.entries(list, read, "").await?;
+        }
+        self.one(&calls::QUOTA_CONFIG, "sys/quotas/config").await?;
+        self.one(&calls::PLUGINS, "sys/plugins/catalog").await?;
         self.seen("vault.secret", 0);
         self.seen("vault.lease", 0);
         let engines = table(mounts.as_ref());
@@ -441,10 +555,17 @@ impl Place<'_> {
         }
         match kind {
             "aws" => {
-                self.one(&calls::AWS_ROOT, &calls::AWS_ROOT.at(mount, ""))
-                    .await?;
+                for call in [&calls::AWS_ROOT, &calls::AWS_LEASE] {
+                    self.one(call, &call.at(mount, "")).await?;
+                }
+            }
+            "gcp" | "azure" | "kubernetes" | "ldap" | "openldap" => {
+                let call = &calls::ENGINE_CONFIG;
+                self.one(call, &call.at(mount, "")).await?;
             }
             "kv2" => {
+                let call = &calls::KV_CONFIG;
+                self.one(call, &call.at(mount, "")).await?;
                 let (_, leaves) = self.below(&calls::METADATA, mount).await?;
                 let requests = leaves
                     .iter()
@@ -536,7 +657,32 @@ impl Place<'_> {
             all.extend(self.many(&calls::LEASE, requests).await);
         }
         self.seen("vault.lease", all.len());
-        self.lines(calls::LEASE.path, &all, false)
+        self.lines(calls::LEASE.path, &all, false)?;
+        self.irrevocable().await
+    }
+
+    /// Leases the server gave up on: it could not revoke what it handed out.
+    async fn irrevocable(&mut self) -> Result<(), ConnectError> {
+        let call = &calls::IRREVOCABLE;
+        let path = format!("{}?type=irrevocable&limit=none", call.path);
+        match self.request(Method::GET, path, None).await {
+            Ok(Found::Answer(answer)) => {
+                let leases: Vec<(String, Json)> = irrevocable_leases(&answer["data"]["leases"])
+                    .into_iter()
+                    .map(|lease| (String::new(), json!({"data": lease, "lease_duration": 0})))
+                    .collect();
+                self.seen(call.kind, 0);
+                self.keep(
+                    "sys/leases-irrevocable.json",
+                    answer.to_string().into_bytes(),
+                )?;
+                self.lines("sys/leases-irrevocable", &leases, false)?;
+            }
+            Ok(Found::Nothing) => self.seen(call.kind, 0),
+            Ok(Found::Unoffered) => self.unoffered(call, call.path),
+            Err(why) => self.gap(call, call.path, &why),
+        }
+        Ok(())
     }
 
     fn finish(self) {
@@ -552,8 +698,17 @@ impl Place<'_> {
         let coverage = self
             .kinds
             .into_iter()
-            .map(|(kind, (seen, items, reasons))| {
-                if seen == Seen::Complete {
+            .map(|(kind, tally)| {
+                let items = tally.items;
+                let lacking =
+                    |seen, reason| Coverage::lacking(System::Vault, tenant, kind, seen, reason);
+                if tally.seen == Seen::Complete && !tally.answered && !tally.unoffered.is_empty() {
+                    // What this edition does not have cannot be missing.
+                    let reason =
+                        format!("the server does not offer {}", tally.unoffered.join(", "));
+                    return lacking(Seen::None, reason).optional();
+                }
+                if tally.seen == Seen::Complete {
                     return Coverage::complete(System::Vault, tenant, kind, items as usize);
                 }
                 let seen = if items == 0 {
@@ -561,9 +716,9 @@ impl Place<'_> {
                 } else {
                     Seen::Partial
                 };
-                let mut gap =
-                    Coverage::lacking(System::Vault, tenant, kind, seen, reasons.join("; "));
+                let mut gap = lacking(seen, tally.reasons.join("; "));
                 gap.items = items;
+                gap.required = !OPTIONAL.contains(&kind);
                 gap.remedy("give the token the policy of `tenure permissions vault`")
             })
             .collect();
@@ -574,6 +729,33 @@ impl Place<'_> {
             coverage,
         });
     }
+}
+
+/// Kinds no verdict depends on.
+const OPTIONAL: &[&str] = &[
+    "vault.governance",
+    "vault.oidc",
+    "vault.password-policy",
+    "vault.plugin",
+    "vault.quota",
+];
+
+/// The leases of an answer: a list, or lists by mount.
+fn irrevocable_leases(leases: &Json) -> Vec<Json> {
+    match leases {
+        Json::Array(list) => list.clone(),
+        Json::Object(mounts) => mounts
+            .values()
+            .filter_map(Json::as_array)
+            .flatten()
+            .cloned()
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn encode_query(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 fn url(path: &str) -> String {

@@ -28,6 +28,8 @@ pub async fn collect(target: &Target, session: Session<'_>) -> Result<(), Connec
     let vault = name(target, &health);
     let walk = Walk {
         client: &client,
+        // Only OpenBao pages its lists, and only Vault says what edition it is.
+        pages: health.get("enterprise").is_none(),
         session,
         directory: format!("vault/{}", vault.replace(['/', ':', '\\'], "-")),
         vault,
@@ -69,12 +71,12 @@ pub async fn doctor(target: &Target) -> Result<Vec<Check>, ConnectError> {
     for call in calls::all() {
         let fixed = !call.path.contains(['{', '*']) && call.verb != calls::Verb::LookUp;
         let answer = if fixed {
-            let list = if call.verb == calls::Verb::List {
-                "?list=true"
-            } else {
-                ""
+            let query = match call.verb {
+                calls::Verb::List => "?list=true",
+                _ if call.path == calls::IRREVOCABLE.path => "?type=irrevocable",
+                _ => "",
             };
-            let path = format!("{}{list}", call.path);
+            let path = format!("{}{query}", call.path);
             match client
                 .request(Method::GET, &path, &target.namespace, None)
                 .await

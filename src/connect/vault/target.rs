@@ -50,7 +50,8 @@ const HELP: &str =
 
 impl Target {
     /// Reads the environment: `VAULT_ADDR` (or `address`), `VAULT_NAMESPACE`,
-    /// `VAULT_CACERT`, `VAULT_TOKEN`, the file `.vault-token` in the home directory;
+    /// `VAULT_CACERT`, `VAULT_TOKEN`, else the token helper of the `vault` command's
+    /// configuration, else the file `.vault-token` in the home directory;
     /// with `TENURE_VAULT_AUTH` a login: `TENURE_VAULT_MOUNT`, `TENURE_VAULT_ROLE` and
     /// `TENURE_VAULT_JWT_FILE` (by default the pod's own token), or `VAULT_ROLE_ID` and
     /// `VAULT_SECRET_ID`.
@@ -94,13 +95,10 @@ fn missing(message: &str, help: &str) -> ConnectError {
 fn login(get: &impl Fn(&str) -> Option<String>) -> Result<Login, ConnectError> {
     let need = |name: &str| get(name).ok_or_else(|| missing(&format!("{name} is not set"), HELP));
     let Some(method) = get("TENURE_VAULT_AUTH") else {
-        let file = || {
-            let home = get("HOME").or_else(|| get("USERPROFILE"))?;
-            std::fs::read_to_string(PathBuf::from(home).join(".vault-token")).ok()
+        let token = match get("VAULT_TOKEN").or_else(|| get("BAO_TOKEN")) {
+            Some(token) => Some(token),
+            None => stored_token(get)?,
         };
-        let token = get("VAULT_TOKEN")
-            .or_else(|| get("BAO_TOKEN"))
-            .or_else(file);
         return token
             .filter(|token| !token.trim().is_empty())
             .map(|token| Login::Token(Secret::new(token.trim())))
@@ -134,6 +132,59 @@ fn login(get: &impl Fn(&str) -> Option<String>) -> Result<Login, ConnectError> {
             HELP,
         )),
     }
+}
+
+/// The token the `vault` command keeps: what the token helper of its configuration
+/// (`VAULT_CONFIG_PATH`, else `~/.vault`) prints, else the file `~/.vault-token`.
+fn stored_token(get: &impl Fn(&str) -> Option<String>) -> Result<Option<String>, ConnectError> {
+    let home = get("HOME")
+        .or_else(|| get("USERPROFILE"))
+        .map(PathBuf::from);
+    let named = get("VAULT_CONFIG_PATH").or_else(|| get("BAO_CONFIG_PATH"));
+    let configuration = named
+        .map(PathBuf::from)
+        .or_else(|| home.as_ref().map(|home| home.join(".vault")));
+    let helper = configuration
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .and_then(|text| token_helper(&text));
+    if let Some(helper) = helper {
+        return ask_helper(&helper).map(Some);
+    }
+    Ok(home.and_then(|home| std::fs::read_to_string(home.join(".vault-token")).ok()))
+}
+
+/// The program `token_helper = "…"` names in a configuration of the command.
+fn token_helper(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let value = line.trim().strip_prefix("token_helper")?.trim_start();
+        let value = value.strip_prefix('=')?.trim();
+        let name = value.strip_prefix('"')?.split('"').next()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    })
+}
+
+/// Runs the user's token helper the way the `vault` command does: `HELPER get` prints
+/// the token, and nothing where there is none.
+fn ask_helper(helper: &str) -> Result<String, ConnectError> {
+    let failed = |why: &str| {
+        missing(
+            &format!("the token helper `{helper}` {why}"),
+            "run `vault login`, or set VAULT_TOKEN",
+        )
+    };
+    // A relative name could be anybody's program.
+    if !std::path::Path::new(helper).is_absolute() {
+        return Err(failed("is not named by its whole path"));
+    }
+    let output = std::process::Command::new(helper)
+        .arg("get")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| failed(&format!("could not be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(&format!("failed ({})", output.status)));
+    }
+    String::from_utf8(output.stdout).map_err(|_| failed("printed no text"))
 }
 
 #[cfg(test)]
@@ -172,5 +223,35 @@ mod tests {
             with(approle).unwrap().login,
             Login::AppRole { .. }
         ));
+    }
+
+    #[test]
+    fn the_token_helper_of_the_command_is_asked() {
+        assert_eq!(
+            token_helper("# x\ntoken_helper = \"/usr/bin/vault-helper\"\n").as_deref(),
+            Some("/usr/bin/vault-helper")
+        );
+        assert_eq!(token_helper("token_helpers = 3"), None);
+        assert!(ask_helper("helper").is_err());
+        assert!(ask_helper("/no/such/helper").is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let folder = tempfile::tempdir().unwrap();
+            let program = folder.path().join("helper");
+            std::fs::write(&program, "#!/bin/sh\n[ \"$1\" = get ] && printf s.helped\n").unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let configuration = folder.path().join(".vault");
+            let line = format!("token_helper = \"{}\"\n", program.display());
+            std::fs::write(&configuration, line).unwrap();
+            let home = folder.path().display().to_string();
+            let target = Target::from_environment(Some("https://v"), |name| {
+                (name == "HOME").then(|| home.clone())
+            });
+            let Login::Token(token) = target.unwrap().login else {
+                panic!("expected a token");
+            };
+            assert_eq!(token.expose(), "s.helped");
+        }
     }
 }
