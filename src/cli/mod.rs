@@ -12,6 +12,7 @@ mod baseline;
 mod collect;
 mod explain;
 mod extras;
+mod ledger;
 mod progress;
 mod query;
 mod rules;
@@ -100,6 +101,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Command::Paths(args) => query::paths(&cli.global, args),
         Command::Simulate(args) => simulate::run(&cli.global, args),
         Command::Rules(args) => rules::run(&cli.global, args),
+        Command::Ledger(args) => ledger::run(&cli.global, args),
         Command::Permissions(args) => extras::permissions(&cli.global, args),
         Command::Doctor(args) => extras::doctor(&cli.global, args),
         Command::Init(args) => extras::init(&cli.global, args),

@@ -1,7 +1,11 @@
 //! Evidence of just-in-time access, and its reconciliation with what is live.
 //!
-//! [`alias`] says which references are one person, [`reconcile`](mod@reconcile) is
-//! the pure function that gives every live entitlement exactly one state.
+//! [`ledger`] keeps what just-in-time systems and their targets said, [`import`] reads
+//! their exports into it, [`alias`] says which references are one person, and
+//! [`reconcile`](mod@reconcile) is the pure function that gives every live entitlement
+//! exactly one state.
 
 pub mod alias;
+pub mod import;
+pub mod ledger;
 pub mod reconcile;

@@ -11,7 +11,7 @@ mod catalogue;
 mod cloud;
 mod credentials;
 mod defaults;
-mod document;
+pub(crate) mod document;
 mod evaluate;
 mod facts;
 mod grants;

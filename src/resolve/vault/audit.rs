@@ -59,6 +59,9 @@ pub struct Event {
     /// Accessor of the token that was made or of the answer that was wrapped, hashed
     /// likewise: equal to [`Event::accessor`] of its later uses.
     pub issued_accessor: Option<Sym>,
+    /// Accessor that an approval names: equal to [`Event::issued_accessor`] of the
+    /// request that was held back.
+    pub named_accessor: Option<Sym>,
     /// The role of the auth method that was logged in by.
     pub role: Option<Sym>,
     /// Lease id, in the clear, or hashed where a revocation named it in its body.
@@ -257,6 +260,12 @@ fn event(line: Line<'_>) -> Option<Event> {
         }
         _ => auth.entity_id.clone(),
     };
+    let named_accessor = request
+        .data
+        .as_ref()
+        .filter(|_| kind == EventKind::Approved)
+        .and_then(|data| data.get("accessor")?.as_str())
+        .map(Sym::new);
     Some(Event {
         time: line.time,
         kind,
@@ -274,6 +283,7 @@ fn event(line: Line<'_>) -> Option<Event> {
         role: made.and_then(role),
         accessor: sym(auth.accessor),
         issued_accessor: sym(issued_accessor),
+        named_accessor,
         lease,
         length,
         granting,
