@@ -242,7 +242,11 @@ impl Tiers {
             for action in &statement.actions.list {
                 let reads = known.0.entry(action.sym());
                 let reads = *reads.or_insert_with(|| self.reads(action.source()));
-                tier = tier.max(if reads { Tier::Read } else { Tier::Write });
+                if !reads {
+                    // Nothing is worth more by its text alone.
+                    return Tier::Write;
+                }
+                tier = Tier::Read;
             }
         }
         tier

@@ -556,6 +556,9 @@ fn uid(id: &Text<'_>, arn: Sym) -> Sym {
 /// Adds one page to an account.
 fn gather<'a>(account: &mut Account<'a>, page: iam::AuthorizationDetails<'a>, file: usize) {
     let made = |time: Time| time.0;
+    account.holders.reserve(
+        page.user_detail_list.len() + page.group_detail_list.len() + page.role_detail_list.len(),
+    );
     for user in page.user_detail_list {
         let arn = user.arn.sym();
         account.holders.push(Holder {

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::super::actions::ActionMask;
 use super::super::documents::{DocId, Source};
 use super::super::policy::{
     Action, Context, Outsider, Policy, Principal, Trustee, Witness, admits, oidc_witnesses,
@@ -63,6 +64,7 @@ struct Read {
 impl<'w> Facts<'w, '_> {
     pub(super) fn add_trusts(&mut self) {
         let subjects = self.subjects;
+        let assumers = self.assumers();
         let mut known: FxHashMap<DocId, Option<Read>> = FxHashMap::default();
         for (id, subject) in subjects.iter() {
             if subject.kind != SubjectKind::Role {
@@ -91,7 +93,7 @@ impl<'w> Facts<'w, '_> {
                 .entry(doc)
                 .or_insert_with(|| Some(read_policy(policy, &subject.arn)));
             if let Some(read) = read.take() {
-                self.add_role(id, subject, source, policy, &read);
+                self.add_role(id, subject, source, policy, &read, &assumers);
                 known.insert(doc, Some(read));
             }
         }
@@ -104,6 +106,7 @@ impl<'w> Facts<'w, '_> {
         source: Source<'w>,
         policy: &Policy,
         read: &Read,
+        assumers: &FxHashMap<Sym, Vec<SubjectId>>,
     ) {
         let Some(target) = self.identities.get(&id).copied() else {
             return;
@@ -141,7 +144,7 @@ impl<'w> Facts<'w, '_> {
             self.build.trust(fact);
         }
         // Who of the accounts read can take it, both sides agreeing.
-        for (taker, verdict) in self.takers(id, subject, policy, read) {
+        for (taker, verdict) in self.takers(id, subject, policy, read, assumers) {
             if verdict == Verdict::No {
                 continue;
             }
@@ -173,6 +176,7 @@ impl<'w> Facts<'w, '_> {
         subject: &Subject<'w>,
         policy: &Policy,
         read: &Read,
+        assumers: &FxHashMap<Sym, Vec<SubjectId>>,
     ) -> Vec<(SubjectId, Verdict)> {
         let mut asked: Vec<SubjectId> = Vec::new();
         for trustee in &read.trustees {
@@ -185,7 +189,7 @@ impl<'w> Facts<'w, '_> {
                 }
                 TrustKind::Tenant => {
                     let account = trustee.account.as_deref().unwrap_or(&trustee.name);
-                    asked.extend(self.assumers(Sym::new(account)));
+                    asked.extend(assumers.get(&Sym::new(account)).into_iter().flatten());
                 }
                 _ => {}
             }
@@ -203,21 +207,16 @@ impl<'w> Facts<'w, '_> {
             .collect()
     }
 
-    /// Users of an account whose policies name sts:AssumeRole.
-    fn assumers(&self, account: Sym) -> impl Iterator<Item = SubjectId> {
-        let mut mask = super::super::actions::ActionMask::default();
-        mask.insert(self.probes.assume);
-        let start = self
-            .subjects
-            .list
-            .partition_point(|subject| subject.account < account);
-        self.subjects.list[start..]
-            .iter()
-            .zip(start..)
-            .take_while(move |(subject, _)| subject.account == account)
-            .filter(|(subject, _)| subject.kind == SubjectKind::User)
-            .map(|(_, at)| SubjectId(at as u32))
-            .filter(move |id| self.judge.reach(*id).contains(mask))
+    /// Users by account whose policies name sts:AssumeRole.
+    fn assumers(&self) -> FxHashMap<Sym, Vec<SubjectId>> {
+        let mask = ActionMask::of(self.probes.assume);
+        let mut assumers: FxHashMap<Sym, Vec<SubjectId>> = FxHashMap::default();
+        for (id, subject) in self.subjects.iter() {
+            if subject.kind == SubjectKind::User && self.judge.reach(id).contains(mask) {
+                assumers.entry(subject.account).or_default().push(id);
+            }
+        }
+        assumers
     }
 
     fn is_ours(&self, account: Sym) -> bool {
@@ -243,7 +242,7 @@ impl<'w> Facts<'w, '_> {
                 .find(|claim| claim.name == name && guards(claim))
         };
         let account = fact.trustee_tenant;
-        let actions: Vec<Sym> = trustee.actions.iter().map(|name| Sym::new(name)).collect();
+        let actions: Vec<Sym> = trustee.actions.iter().map(|name| Sym::of(name)).collect();
         fact.attrs.set("actions", actions);
         let seconds = subject.holder.and_then(|holder| holder.max_session);
         if let Some(seconds) = seconds {
