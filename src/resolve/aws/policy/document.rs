@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::condition::Condition;
 use super::element::{Actions, Principals, Resources};
 use super::plain::{self, Given};
-use crate::model::{Effect, Sym};
+use crate::model::Effect;
 
 /// Documents longer than this many bytes are refused. AWS stores at most 40 KiB.
 const MAX_LENGTH: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// `Sid`, where there is one that is not empty.
-    pub sid: Option<Sym>,
+    pub sid: Option<Box<str>>,
     /// Gives or takes.
     pub effect: Effect,
     /// Whom it concerns; `None` outside resource policies.
@@ -427,7 +427,7 @@ impl<'a> Reader<'a> {
             sid: sid
                 .and_then(|sid| self.word(sid, words))
                 .filter(|sid| !sid.is_empty())
-                .map(|sid| Sym::new(&sid)),
+                .map(Into::into),
             effect,
             principals,
             actions,

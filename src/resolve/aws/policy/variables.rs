@@ -55,7 +55,7 @@ impl Style {
 /// A pattern that may have variables in it.
 #[derive(Clone, Debug)]
 pub struct Text {
-    source: Sym,
+    source: Box<str>,
     style: Style,
     /// The document's version has variables.
     variables: bool,
@@ -96,7 +96,7 @@ impl Text {
     /// The text `source`; `variables` says whether the document's version has them.
     pub fn new(source: &str, style: Style, variables: bool) -> Self {
         Text {
-            source: Sym::new(source),
+            source: source.into(),
             style,
             variables,
             compiled: OnceLock::new(),
@@ -109,13 +109,13 @@ impl Text {
     }
 
     /// The text as the policy has it.
-    pub fn source(&self) -> &'static str {
-        self.source.as_str()
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The text as the policy has it, interned.
     pub fn sym(&self) -> Sym {
-        self.source
+        Sym::new(&self.source)
     }
 
     /// Whether variables occur.
