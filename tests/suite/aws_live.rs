@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tenure::config::Config;
 use tenure::connect::aws::operation::{ALL, Scope};
 use tenure::connect::aws::{Principal, permissions};
-use tenure::connect::{Answer, ConnectError, Session, Silent};
+use tenure::connect::{Answer, ConnectError, Progress, Session, Silent};
 use tenure::model::{Coverage, Seen};
 use tenure::snapshot::{Snapshot, Store};
 
@@ -234,6 +234,47 @@ async fn secrets_are_asked_for_in_every_region_and_one_region_is_no_other() {
     );
     let center = coverage(&snapshot, ACCOUNT, "aws.identity-center");
     assert_eq!(center.seen, Seen::Partial);
+}
+
+/// Notes the waits that are told.
+#[derive(Debug, Default)]
+struct Noted(std::sync::Mutex<Vec<(u64, String)>>);
+
+impl Progress for Noted {
+    fn say(&self, _: &str, _: &str) {}
+    fn count(&self, _: &str, _: u64, _: u64) {}
+    fn wait(&self, source: &str, seconds: u64, why: &str) {
+        let told = format!("{source}: {why}");
+        self.0.lock().unwrap().push((seconds, told));
+    }
+}
+
+#[tokio::test]
+async fn waits_for_aws_are_told() {
+    let mut aws = Aws::empty();
+    aws.on("iam:GetAccountSummary", |call| match call.before {
+        0 => throttled(call),
+        _ => ok("<SummaryMap/>"),
+    });
+    aws.on("secretsmanager:ListSecrets", |call| match call.before {
+        0 => throttled(call),
+        _ => ok_json(json!({"SecretList": []})),
+    });
+    aws.deny("iam:ListRoles");
+    let server = aws.start().await;
+    let (config, store, noted) = (settings(), Store::in_memory(now()), Noted::default());
+    let session = Session {
+        config: &config,
+        store: &store,
+        progress: &noted,
+    };
+    server.connection().await.collect(session).await.unwrap();
+    let told = noted.0.into_inner().unwrap();
+    // A refusal is no wait; two waits that overlap may be told as one.
+    assert!((1..=2).contains(&told.len()), "{told:?}");
+    for (seconds, text) in told {
+        assert_eq!((seconds, text.as_str()), (1, "aws: AWS asks to slow down"));
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What IAM itself says of one account.
+//! What IAM itself says of one account; of credentials in `credentials`.
 //!
 //! One list call of a thousand items a page carries users, groups, roles, policies,
 //! boundaries, tags, trust and last use; the credential report replaces five calls
@@ -7,35 +7,26 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{
-    AccessAdvisorUsageGranularityType, AssignmentStatusType, EntityType, JobStatusType,
-    ReportStateType,
-};
-use aws_smithy_types::base64;
+use aws_sdk_iam::types::EntityType;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep};
 
 use super::call::{Failure, Pages, Reason, call, pages};
+use super::connection::client;
 use super::document::{self, list, object};
 use super::operation::{
-    GENERATE_CREDENTIAL_REPORT, GENERATE_SERVICE_LAST_ACCESSED_DETAILS,
     GET_ACCOUNT_AUTHORIZATION_DETAILS, GET_ACCOUNT_PASSWORD_POLICY, GET_ACCOUNT_SUMMARY,
-    GET_CREDENTIAL_REPORT, GET_OPEN_ID_CONNECT_PROVIDER, GET_POLICY, GET_POLICY_VERSION,
-    GET_SERVICE_LAST_ACCESSED_DETAILS, LIST_ACCOUNT_ALIASES, LIST_OPEN_ID_CONNECT_PROVIDERS,
-    LIST_ROLES, LIST_SAML_PROVIDERS, LIST_SERVICE_SPECIFIC_CREDENTIALS, LIST_SSH_PUBLIC_KEYS,
-    LIST_VIRTUAL_MFA_DEVICES,
+    GET_OPEN_ID_CONNECT_PROVIDER, GET_POLICY, GET_POLICY_VERSION, LIST_ACCOUNT_ALIASES,
+    LIST_OPEN_ID_CONNECT_PROVIDERS, LIST_ROLES, LIST_SAML_PROVIDERS,
 };
-use super::reader::{Reader, timestamp};
+use super::reader::Reader;
 use crate::model::{Coverage, Seen};
 use crate::snapshot::StoreError;
 
 /// Items per page; IAM may answer with fewer.
-const PAGE: i32 = 1_000;
-/// SSH keys are listed user by user. Accounts with more users are not asked.
-const SSH_KEY_USERS: usize = 250;
+pub(super) const PAGE: i32 = 1_000;
 /// Calls to IAM at the same time where a list must be asked item by item.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// Policies by ARN: those whose documents were read and those somebody refers to.
 #[derive(Debug, Default)]
@@ -45,8 +36,8 @@ pub(super) struct Policies {
 }
 
 impl Reader<'_> {
-    fn iam(&self) -> Client {
-        Client::new(&self.connection.sdk)
+    pub(super) fn iam(&self) -> Client {
+        client!(aws_sdk_iam, self.connection)
     }
 
     /// Reads what IAM says of the account, except the policies nobody listed.
@@ -209,65 +200,6 @@ impl Reader<'_> {
         }
     }
 
-    async fn credential_report(&self, iam: &Client) -> Result<Coverage, StoreError> {
-        let kind = GET_CREDENTIAL_REPORT.kind;
-        self.say("credential report");
-        let written = self.write_credential_report(iam).await;
-        // A report of the last four hours can be had even where none may be made.
-        let answer = call(
-            &GET_CREDENTIAL_REPORT,
-            self.deadline,
-            iam.get_credential_report().send(),
-        )
-        .await;
-        let answer = match (answer, written) {
-            (Ok(answer), _) => answer,
-            (Err(_), Err(failure)) | (Err(failure), Ok(())) => {
-                return Ok(self.gap(kind, Seen::None, &failure));
-            }
-        };
-        let content = answer
-            .content()
-            .map(|blob| blob.as_ref())
-            .unwrap_or_default();
-        if content.is_empty() {
-            let failure = Failure::own(&GET_CREDENTIAL_REPORT, "the report is empty");
-            return Ok(self.gap(kind, Seen::None, &failure));
-        }
-        let rows = content.split(|&byte| byte == b'\n').skip(1);
-        let rows = rows.filter(|row| !row.is_empty()).count();
-        let time = answer.generated_time().and_then(timestamp);
-        let report = object! {
-            "Content": &base64::encode(content),
-            "ReportFormat": answer.report_format().map(|format| format.as_str()),
-            "GeneratedTime": answer.generated_time(),
-        };
-        self.put("credential-report.json", &report)?;
-        Ok(self.complete_as_of(kind, rows, time))
-    }
-
-    async fn write_credential_report(&self, iam: &Client) -> Result<(), Failure> {
-        let give_up = Instant::now() + self.connection.pace.report;
-        loop {
-            let answer = call(
-                &GENERATE_CREDENTIAL_REPORT,
-                self.deadline,
-                iam.generate_credential_report().send(),
-            )
-            .await?;
-            if answer.state() == Some(&ReportStateType::Complete) {
-                return Ok(());
-            }
-            if Instant::now() >= give_up {
-                return Err(Failure::own(
-                    &GENERATE_CREDENTIAL_REPORT,
-                    "IAM did not finish the report in time",
-                ));
-            }
-            sleep(self.connection.pace.poll).await;
-        }
-    }
-
     async fn summary(&self, iam: &Client) -> Result<Coverage, StoreError> {
         let kind = GET_ACCOUNT_SUMMARY.kind;
         let answer = call(
@@ -409,221 +341,6 @@ impl Reader<'_> {
         Ok(self.judge(kind, count, &failures))
     }
 
-    async fn service_specific_credentials(&self, iam: &Client) -> Result<Coverage, StoreError> {
-        let kind = LIST_SERVICE_SPECIFIC_CREDENTIALS.kind;
-        let read = pages(
-            &LIST_SERVICE_SPECIFIC_CREDENTIALS,
-            async |marker: Option<String>| {
-                let answer = call(
-                    &LIST_SERVICE_SPECIFIC_CREDENTIALS,
-                    self.deadline,
-                    iam.list_service_specific_credentials()
-                        .all_users(true)
-                        .max_items(PAGE)
-                        .set_marker(marker)
-                        .send(),
-                )
-                .await?;
-                let next = answer.marker.clone().filter(|_| answer.is_truncated);
-                Ok((
-                    answer.service_specific_credentials.unwrap_or_default(),
-                    next,
-                ))
-            },
-        )
-        .await;
-        match read.whole() {
-            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
-            Ok(read) => {
-                let credentials = list(&read, document::service_credential);
-                let count = credentials.len();
-                self.put(
-                    "service-specific-credentials.json",
-                    &object! { "ServiceSpecificCredentials": credentials },
-                )?;
-                Ok(self.complete(kind, count))
-            }
-        }
-    }
-
-    async fn mfa_devices(&self, iam: &Client) -> Result<Coverage, StoreError> {
-        let kind = LIST_VIRTUAL_MFA_DEVICES.kind;
-        let read = pages(&LIST_VIRTUAL_MFA_DEVICES, async |marker: Option<String>| {
-            let answer = call(
-                &LIST_VIRTUAL_MFA_DEVICES,
-                self.deadline,
-                iam.list_virtual_mfa_devices()
-                    .assignment_status(AssignmentStatusType::Assigned)
-                    .max_items(PAGE)
-                    .set_marker(marker)
-                    .send(),
-            )
-            .await?;
-            let next = answer.marker.filter(|_| answer.is_truncated);
-            Ok((answer.virtual_mfa_devices, next))
-        })
-        .await;
-        match read.whole() {
-            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
-            Ok(read) => {
-                let devices = list(&read, document::mfa_device);
-                let count = devices.len();
-                self.put(
-                    "mfa-devices.json",
-                    &object! { "VirtualMFADevices": devices },
-                )?;
-                Ok(self.complete(kind, count))
-            }
-        }
-    }
-
-    /// `users` is none when not all users are known.
-    async fn ssh_public_keys(
-        &self,
-        iam: &Client,
-        users: Option<&[String]>,
-    ) -> Result<Coverage, StoreError> {
-        let kind = LIST_SSH_PUBLIC_KEYS.kind;
-        let users = match users {
-            Some(users) if users.len() <= SSH_KEY_USERS => users,
-            Some(users) => {
-                let reason = format!(
-                    "SSH keys are listed user by user; {} users are more than the {SSH_KEY_USERS} that are asked",
-                    users.len()
-                );
-                return Ok(self.lacking(kind, Seen::None, reason).remedy(
-                    "save `aws iam list-ssh-public-keys --user-name …` beside the snapshot",
-                ));
-            }
-            None => {
-                let reason = "SSH keys are listed user by user, and the users are not known";
-                return Ok(self.lacking(kind, Seen::None, reason.to_owned()));
-            }
-        };
-        // One user is asked alone, so that a denial costs one call.
-        let (first, others) = users.split_at(users.len().min(1));
-        let mut read = Vec::new();
-        for user in first {
-            match self.ssh_public_keys_of(iam, user).await {
-                Err(failure) if failure.reason == Reason::Denied => {
-                    return Ok(self.gap(kind, Seen::None, &failure));
-                }
-                answer => read.push(answer),
-            }
-        }
-        let rest: Vec<Result<Vec<Value>, Failure>> = futures_util::stream::iter(others)
-            .map(|user| self.ssh_public_keys_of(iam, user))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        read.extend(rest);
-        let (keys, failures) = split(read);
-        let keys: Vec<Value> = keys.into_iter().flatten().collect();
-        let count = keys.len();
-        if failures.is_empty() || count > 0 {
-            self.put("ssh-public-keys.json", &object! { "SSHPublicKeys": keys })?;
-        }
-        Ok(self.judge(kind, count, &failures))
-    }
-
-    async fn ssh_public_keys_of(&self, iam: &Client, user: &str) -> Result<Vec<Value>, Failure> {
-        let keys = pages(&LIST_SSH_PUBLIC_KEYS, async |marker: Option<String>| {
-            let answer = call(
-                &LIST_SSH_PUBLIC_KEYS,
-                self.deadline,
-                iam.list_ssh_public_keys()
-                    .user_name(user)
-                    .set_marker(marker)
-                    .send(),
-            )
-            .await?;
-            let next = answer.marker.filter(|_| answer.is_truncated);
-            Ok((answer.ssh_public_keys.unwrap_or_default(), next))
-        })
-        .await;
-        match keys.whole() {
-            Ok(keys) => Ok(list(&keys, document::ssh_key)),
-            // Deleted since the users were listed.
-            Err(failure) if failure.reason == Reason::Absent => Ok(Vec::new()),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Asks when each of `principals` (ARN and unique id) last used which service.
-    ///
-    /// Two calls and more per principal, so only for those a finding is about.
-    pub(super) async fn last_accessed(
-        &self,
-        principals: &[(String, String)],
-    ) -> Result<Coverage, StoreError> {
-        let kind = GET_SERVICE_LAST_ACCESSED_DETAILS.kind;
-        let iam = self.iam();
-        let iam = &iam;
-        let read: Vec<Result<(String, Value), Failure>> = futures_util::stream::iter(principals)
-            .map(async |(arn, id): &(String, String)| {
-                let details = self.one_last_accessed(iam, arn).await?;
-                Ok((file_name(id), details))
-            })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        let (documents, failures) = split(read);
-        for (name, details) in &documents {
-            self.put(&format!("last-accessed/{name}.json"), details)?;
-        }
-        Ok(self.judge(kind, documents.len(), &failures))
-    }
-
-    async fn one_last_accessed(&self, iam: &Client, arn: &str) -> Result<Value, Failure> {
-        let answer = call(
-            &GENERATE_SERVICE_LAST_ACCESSED_DETAILS,
-            self.deadline,
-            iam.generate_service_last_accessed_details()
-                .arn(arn)
-                .granularity(AccessAdvisorUsageGranularityType::ServiceLevel)
-                .send(),
-        )
-        .await?;
-        let job = answer.job_id().unwrap_or_default().to_owned();
-        let give_up = Instant::now() + self.connection.pace.report;
-        let mut services = Vec::new();
-        let mut marker: Option<String> = None;
-        loop {
-            let answer = call(
-                &GET_SERVICE_LAST_ACCESSED_DETAILS,
-                self.deadline,
-                iam.get_service_last_accessed_details()
-                    .job_id(&job)
-                    .max_items(PAGE)
-                    .set_marker(marker.clone())
-                    .send(),
-            )
-            .await?;
-            match answer.job_status() {
-                JobStatusType::InProgress if Instant::now() < give_up => {
-                    sleep(self.connection.pace.poll).await;
-                }
-                JobStatusType::Completed => {
-                    services.extend_from_slice(answer.services_last_accessed());
-                    let next = answer.marker.clone().filter(|_| answer.is_truncated);
-                    if next.is_none() || next == marker {
-                        return Ok(document::last_accessed(arn, &answer, &services));
-                    }
-                    marker = next;
-                }
-                status => {
-                    let why = answer
-                        .error()
-                        .map_or("no reason given", |error| error.message());
-                    return Err(Failure::own(
-                        &GET_SERVICE_LAST_ACCESSED_DETAILS,
-                        &format!("the job for `{arn}` ended as {}: {why}", status.as_str()),
-                    ));
-                }
-            }
-        }
-    }
-
     /// Complete, or as complete as the failures leave it.
     pub(super) fn judge(&self, kind: &str, seen: usize, failures: &[Failure]) -> Coverage {
         let Some(first) = failures.first() else {
@@ -690,19 +407,4 @@ pub(super) fn split<T>(results: Vec<Result<T, Failure>>) -> (Vec<T>, Vec<Failure
         }
     }
     (good, bad)
-}
-
-/// A principal's unique id as a file name. Ids are letters and digits; anything else
-/// in one is replaced, for it comes from outside.
-fn file_name(id: &str) -> String {
-    let name: String = id
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(128)
-        .collect();
-    if name.is_empty() {
-        "-".to_owned()
-    } else {
-        name
-    }
 }

@@ -8,6 +8,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::time::Instant;
 
+use super::brake::Brake;
 use super::call::{Failure, Reason, call};
 use super::operation::{ASSUME_ROLE, GET_CALLER_IDENTITY};
 use crate::config;
@@ -88,7 +89,24 @@ impl Pace {
 pub struct Connection {
     pub(super) sdk: SdkConfig,
     pub(super) pace: Pace,
+    /// Goes into every client: see [`client`].
+    pub(super) brake: Brake,
 }
+
+/// A client of one service that tells when AWS asks to slow down.
+macro_rules! client {
+    ($service:ident, $connection:expr) => {
+        client!($service, $connection, &$connection.sdk)
+    };
+    ($service:ident, $connection:expr, $sdk:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($sdk)
+                .interceptor($connection.brake.clone())
+                .build(),
+        )
+    };
+}
+pub(super) use client;
 
 /// Who the credentials belong to.
 #[derive(Clone, Debug)]
@@ -130,7 +148,8 @@ impl Connection {
                 .region(Region::new(FALLBACK_REGION))
                 .build(),
         };
-        Connection { sdk, pace }
+        let brake = Brake::new(&pace);
+        Connection { sdk, pace, brake }
     }
 
     /// The region regional services are asked in when the settings name none.
@@ -158,7 +177,7 @@ impl Connection {
     /// If there are none, AWS refuses them, or AWS cannot be reached: nothing else
     /// can work then.
     pub(super) async fn caller(&self) -> Result<Caller, ConnectError> {
-        let sts = aws_sdk_sts::Client::new(&self.sdk);
+        let sts = client!(aws_sdk_sts, self);
         let answer = call(
             &GET_CALLER_IDENTITY,
             self.deadline(),
@@ -191,7 +210,7 @@ impl Connection {
         partition: &str,
         settings: &config::Aws,
     ) -> Result<Connection, Failure> {
-        let sts = aws_sdk_sts::Client::new(&self.sdk);
+        let sts = client!(aws_sdk_sts, self);
         let role = format!("arn:{partition}:iam::{account}:role/{}", settings.role_name);
         let answer = call(
             &ASSUME_ROLE,
@@ -223,6 +242,7 @@ impl Connection {
         Ok(Connection {
             sdk,
             pace: self.pace.clone(),
+            brake: self.brake.clone(),
         })
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::account::{Policies, split};
 use super::call::{Failure, Reason, Turns, call, pages};
+use super::connection::client;
 use super::document::{self, list, object};
 use super::operation::{
     DESCRIBE_PERMISSION_SET, GET_INLINE_POLICY, GET_PERMISSIONS_BOUNDARY, LIST_ACCOUNT_ASSIGNMENTS,
@@ -52,6 +53,22 @@ struct Found {
     memberships: Vec<Value>,
     center_failures: Vec<Failure>,
     store_failures: Vec<Failure>,
+}
+
+/// All items of a list of Identity Center or the identity store, page by page, each call
+/// in its turn.
+macro_rules! every {
+    ($reader:expr, $turns:expr, $operation:ident, $items:ident, $request:expr) => {
+        pages(&$operation, async |marker: Option<String>| {
+            $turns.wait().await;
+            let request = $request.set_next_token(marker);
+            let answer = call(&$operation, $reader.deadline, request.send()).await?;
+            // Some lists are optional in the SDK, some are not.
+            let items: Option<Vec<_>> = answer.$items.into();
+            Ok((items.unwrap_or_default(), answer.next_token))
+        })
+        .await
+    };
 }
 
 impl Reader<'_> {
@@ -105,8 +122,8 @@ impl Reader<'_> {
             let center = Center {
                 reader: self,
                 turns: &turns,
-                sso: Client::new(&sdk),
-                store: StoreClient::new(&sdk),
+                sso: client!(aws_sdk_ssoadmin, self.connection, &sdk),
+                store: client!(aws_sdk_identitystore, self.connection, &sdk),
                 instance: instance.instance_arn().unwrap_or_default().to_owned(),
                 identity_store: instance.identity_store_id().unwrap_or_default().to_owned(),
             };
@@ -162,18 +179,18 @@ impl Reader<'_> {
         region: &str,
         turns: &Turns,
     ) -> Result<Vec<InstanceMetadata>, Failure> {
-        let client = Client::new(&self.connection.in_region(region));
-        pages(&LIST_INSTANCES, async |marker: Option<String>| {
-            turns.wait().await;
-            let answer = call(
-                &LIST_INSTANCES,
-                self.deadline,
-                client.list_instances().set_next_token(marker).send(),
-            )
-            .await?;
-            Ok((answer.instances.unwrap_or_default(), answer.next_token))
-        })
-        .await
+        let client = client!(
+            aws_sdk_ssoadmin,
+            self.connection,
+            &self.connection.in_region(region)
+        );
+        every!(
+            self,
+            turns,
+            LIST_INSTANCES,
+            instances,
+            client.list_instances()
+        )
         .whole()
     }
 }
@@ -202,25 +219,16 @@ impl Center<'_> {
     }
 
     async fn permission_set_arns(&self) -> Result<Vec<String>, Failure> {
-        pages(&LIST_PERMISSION_SETS, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_PERMISSION_SETS,
-                self.reader.deadline,
-                self.sso
-                    .list_permission_sets()
-                    .instance_arn(&self.instance)
-                    .max_results(PAGE)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((
-                answer.permission_sets.unwrap_or_default(),
-                answer.next_token,
-            ))
-        })
-        .await
+        every!(
+            self.reader,
+            self.turns,
+            LIST_PERMISSION_SETS,
+            permission_sets,
+            self.sso
+                .list_permission_sets()
+                .instance_arn(&self.instance)
+                .max_results(PAGE)
+        )
         .whole()
     }
 
@@ -296,54 +304,31 @@ impl Center<'_> {
     }
 
     async fn managed(&self, set: &str) -> Result<Value, Failure> {
-        let policies = pages(&LIST_MANAGED_POLICIES, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_MANAGED_POLICIES,
-                self.reader.deadline,
-                self.sso
-                    .list_managed_policies_in_permission_set()
-                    .instance_arn(&self.instance)
-                    .permission_set_arn(set)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((
-                answer.attached_managed_policies.unwrap_or_default(),
-                answer.next_token,
-            ))
-        })
-        .await
+        let policies = every!(
+            self.reader,
+            self.turns,
+            LIST_MANAGED_POLICIES,
+            attached_managed_policies,
+            self.sso
+                .list_managed_policies_in_permission_set()
+                .instance_arn(&self.instance)
+                .permission_set_arn(set)
+        )
         .whole()?;
         Ok(Value::Array(list(&policies, document::set_policy)))
     }
 
     async fn customer(&self, set: &str) -> Result<Value, Failure> {
-        let policies = pages(
-            &LIST_CUSTOMER_MANAGED_POLICIES,
-            async |marker: Option<String>| {
-                self.turns.wait().await;
-                let answer = call(
-                    &LIST_CUSTOMER_MANAGED_POLICIES,
-                    self.reader.deadline,
-                    self.sso
-                        .list_customer_managed_policy_references_in_permission_set()
-                        .instance_arn(&self.instance)
-                        .permission_set_arn(set)
-                        .set_next_token(marker)
-                        .send(),
-                )
-                .await?;
-                Ok((
-                    answer
-                        .customer_managed_policy_references
-                        .unwrap_or_default(),
-                    answer.next_token,
-                ))
-            },
+        let policies = every!(
+            self.reader,
+            self.turns,
+            LIST_CUSTOMER_MANAGED_POLICIES,
+            customer_managed_policy_references,
+            self.sso
+                .list_customer_managed_policy_references_in_permission_set()
+                .instance_arn(&self.instance)
+                .permission_set_arn(set)
         )
-        .await
         .whole()?;
         Ok(Value::Array(list(&policies, document::customer_policy)))
     }
@@ -371,22 +356,16 @@ impl Center<'_> {
     }
 
     async fn tags(&self, set: &str) -> Result<Value, Failure> {
-        let tags = pages(&LIST_TAGS_FOR_RESOURCE, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_TAGS_FOR_RESOURCE,
-                self.reader.deadline,
-                self.sso
-                    .list_tags_for_resource()
-                    .instance_arn(&self.instance)
-                    .resource_arn(set)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((answer.tags.unwrap_or_default(), answer.next_token))
-        })
-        .await
+        let tags = every!(
+            self.reader,
+            self.turns,
+            LIST_TAGS_FOR_RESOURCE,
+            tags,
+            self.sso
+                .list_tags_for_resource()
+                .instance_arn(&self.instance)
+                .resource_arn(set)
+        )
         .whole()?;
         Ok(Value::Array(list(&tags, document::set_tag)))
     }
@@ -438,26 +417,17 @@ impl Center<'_> {
     }
 
     async fn provisioned_accounts(&self, set: &str) -> Result<Vec<String>, Failure> {
-        pages(
-            &LIST_PROVISIONED_ACCOUNTS,
-            async |marker: Option<String>| {
-                self.turns.wait().await;
-                let answer = call(
-                    &LIST_PROVISIONED_ACCOUNTS,
-                    self.reader.deadline,
-                    self.sso
-                        .list_accounts_for_provisioned_permission_set()
-                        .instance_arn(&self.instance)
-                        .permission_set_arn(set)
-                        .max_results(PAGE)
-                        .set_next_token(marker)
-                        .send(),
-                )
-                .await?;
-                Ok((answer.account_ids.unwrap_or_default(), answer.next_token))
-            },
+        every!(
+            self.reader,
+            self.turns,
+            LIST_PROVISIONED_ACCOUNTS,
+            account_ids,
+            self.sso
+                .list_accounts_for_provisioned_permission_set()
+                .instance_arn(&self.instance)
+                .permission_set_arn(set)
+                .max_results(PAGE)
         )
-        .await
         .whole()
     }
 
@@ -466,49 +436,34 @@ impl Center<'_> {
         account: &str,
         set: &str,
     ) -> Result<Vec<AccountAssignment>, Failure> {
-        pages(&LIST_ACCOUNT_ASSIGNMENTS, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_ACCOUNT_ASSIGNMENTS,
-                self.reader.deadline,
-                self.sso
-                    .list_account_assignments()
-                    .instance_arn(&self.instance)
-                    .account_id(account)
-                    .permission_set_arn(set)
-                    .max_results(PAGE)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((
-                answer.account_assignments.unwrap_or_default(),
-                answer.next_token,
-            ))
-        })
-        .await
+        every!(
+            self.reader,
+            self.turns,
+            LIST_ACCOUNT_ASSIGNMENTS,
+            account_assignments,
+            self.sso
+                .list_account_assignments()
+                .instance_arn(&self.instance)
+                .account_id(account)
+                .permission_set_arn(set)
+                .max_results(PAGE)
+        )
         .whole()
     }
 
     /// Reads users, groups, and the members of the groups that are `assigned` a set.
     async fn read_store(&self, found: &mut Found, assigned: &BTreeSet<String>) {
         let store = self.identity_store.as_str();
-        let users = pages(&LIST_USERS, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_USERS,
-                self.reader.deadline,
-                self.store
-                    .list_users()
-                    .identity_store_id(store)
-                    .max_results(PAGE)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((answer.users, answer.next_token))
-        })
-        .await;
+        let users = every!(
+            self.reader,
+            self.turns,
+            LIST_USERS,
+            users,
+            self.store
+                .list_users()
+                .identity_store_id(store)
+                .max_results(PAGE)
+        );
         match users.whole() {
             Err(failure) => found.store_failures.push(failure),
             Ok(users) => found.users.push(object! {
@@ -516,22 +471,16 @@ impl Center<'_> {
                 "Users": list(&users, document::store_user),
             }),
         }
-        let groups = pages(&LIST_GROUPS, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_GROUPS,
-                self.reader.deadline,
-                self.store
-                    .list_groups()
-                    .identity_store_id(store)
-                    .max_results(PAGE)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((answer.groups, answer.next_token))
-        })
-        .await;
+        let groups = every!(
+            self.reader,
+            self.turns,
+            LIST_GROUPS,
+            groups,
+            self.store
+                .list_groups()
+                .identity_store_id(store)
+                .max_results(PAGE)
+        );
         match groups.whole() {
             Err(failure) => found.store_failures.push(failure),
             Ok(groups) => found.groups.push(object! {
@@ -551,23 +500,17 @@ impl Center<'_> {
 
     async fn members(&self, group: &str) -> Result<Value, Failure> {
         let store = self.identity_store.as_str();
-        let members = pages(&LIST_GROUP_MEMBERSHIPS, async |marker: Option<String>| {
-            self.turns.wait().await;
-            let answer = call(
-                &LIST_GROUP_MEMBERSHIPS,
-                self.reader.deadline,
-                self.store
-                    .list_group_memberships()
-                    .identity_store_id(store)
-                    .group_id(group)
-                    .max_results(PAGE)
-                    .set_next_token(marker)
-                    .send(),
-            )
-            .await?;
-            Ok((answer.group_memberships, answer.next_token))
-        })
-        .await
+        let members = every!(
+            self.reader,
+            self.turns,
+            LIST_GROUP_MEMBERSHIPS,
+            group_memberships,
+            self.store
+                .list_group_memberships()
+                .identity_store_id(store)
+                .group_id(group)
+                .max_results(PAGE)
+        )
         .whole()?;
         Ok(object! {
             "IdentityStoreId": store,

@@ -8,8 +8,10 @@
 //! says.
 
 mod account;
+mod brake;
 mod call;
 mod connection;
+mod credentials;
 mod doctor;
 mod document;
 mod identity_center;
@@ -91,6 +93,30 @@ impl Connection {
     /// # Errors
     /// As [`collect`].
     pub async fn collect(&self, session: Session<'_>) -> Result<(), ConnectError> {
+        self.heard(session, async |connection: &Connection| {
+            connection.collect_all(session).await
+        })
+        .await
+    }
+
+    /// Does `work`, and tells meanwhile when AWS asks to slow down.
+    async fn heard<T>(&self, session: Session<'_>, work: impl AsyncFnOnce(&Connection) -> T) -> T {
+        let (brake, waits) = self.brake.heard();
+        let connection = Connection {
+            brake,
+            ..self.clone()
+        };
+        let tell = async {
+            waits.tell(session.progress).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            done = work(&connection) => done,
+            never = tell => never,
+        }
+    }
+
+    async fn collect_all(&self, session: Session<'_>) -> Result<(), ConnectError> {
         let caller = self.caller().await?;
         let own = Reader::new(session, self, caller.account);
         session.store.begin(&directory(&own.account))?;
@@ -224,6 +250,18 @@ impl Connection {
         if by_account.is_empty() {
             return Ok(());
         }
+        self.heard(session, async |connection: &Connection| {
+            connection.last_accessed_in(session, by_account).await
+        })
+        .await
+    }
+
+    /// [`last_accessed`] of principals by account.
+    async fn last_accessed_in(
+        &self,
+        session: Session<'_>,
+        by_account: BTreeMap<&str, Vec<(String, String)>>,
+    ) -> Result<(), ConnectError> {
         let caller = self.caller().await?;
         for (account, principals) in by_account {
             let id = Sym::new(account);

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::account::split;
 use super::call::{Failure, Pages, Reason, call, pages};
+use super::connection::client;
 use super::document::{self, list, object};
 use super::operation::{
     DESCRIBE_ORGANIZATION, DESCRIBE_ORGANIZATION_POLICY, LIST_ACCOUNTS, LIST_CHILDREN,
@@ -46,7 +47,7 @@ const CONTROLS: [(PolicyType, &str); 2] = [
 
 impl Reader<'_> {
     fn organizations(&self) -> Client {
-        Client::new(&self.connection.sdk)
+        client!(aws_sdk_organizations, self.connection)
     }
 
     /// Reads the organisation as far as the caller's account may see it.
@@ -340,7 +341,7 @@ impl Reader<'_> {
     /// Whether the root users of member accounts are managed centrally.
     async fn features(&self) -> Result<Coverage, StoreError> {
         let kind = LIST_ORGANIZATIONS_FEATURES.kind;
-        let iam = aws_sdk_iam::Client::new(&self.connection.sdk);
+        let iam = client!(aws_sdk_iam, self.connection);
         let answer = call(
             &LIST_ORGANIZATIONS_FEATURES,
             self.deadline,

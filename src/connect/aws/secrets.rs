@@ -1,8 +1,7 @@
 //! Secrets Manager: which secrets there are and when they were rotated. Never a value.
 
-use aws_sdk_secretsmanager::Client;
-
 use super::call::{Failure, call, pages};
+use super::connection::client;
 use super::document::{self, list, object};
 use super::operation::LIST_SECRETS;
 use super::reader::Reader;
@@ -21,7 +20,11 @@ impl Reader<'_> {
         let mut count = 0;
         let mut failures = Vec::new();
         for region in &regions {
-            let client = Client::new(&self.connection.in_region(region));
+            let client = client!(
+                aws_sdk_secretsmanager,
+                self.connection,
+                &self.connection.in_region(region)
+            );
             let read = pages(&LIST_SECRETS, async |marker: Option<String>| {
                 let answer = call(
                     &LIST_SECRETS,
