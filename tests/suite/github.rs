@@ -441,3 +441,100 @@ async fn the_snapshot_on_disk_is_the_snapshot_in_memory() {
             .any(|tenant| tenant.id == Sym::new(ORG))
     );
 }
+
+/// A GitHub whose only repository has more protection rules and rulesets than fit on
+/// one page, and a ruleset with more rules than are asked for.
+async fn crowded() -> wiremock::MockServer {
+    let server = wiremock::MockServer::start().await;
+    let page = |came: Vec<Value>, total: usize, next: Option<&str>| {
+        json!({"totalCount": total, "nodes": came,
+            "pageInfo": {"hasNextPage": next.is_some(), "endCursor": next}})
+    };
+    let rule = |id: &str, pattern: &str| json!({"id": id, "pattern": pattern});
+    let ruleset =
+        |id: &str| json!({"id": id, "databaseId": 1, "name": id, "enforcement": "ACTIVE"});
+    let node = move |more: Value| {
+        let mut node = json!({"id": "R_1", "databaseId": 1, "nameWithOwner": format!("{ORG}/app"),
+            "visibility": "PRIVATE", "isArchived": false, "createdAt": "2024-01-01T00:00:00Z"});
+        for (name, value) in more.as_object().unwrap() {
+            node[name] = value.clone();
+        }
+        node
+    };
+    wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(move |request: &wiremock::Request| {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let query = body["query"].as_str().unwrap_or_default();
+            let rest = |list: Value| json!({"data": {"organization": {"repository": node(list)}}});
+            let answer = if query.contains("repository(name") && query.contains("branchProtection")
+            {
+                assert_eq!(body["variables"]["after"], "p");
+                rest(json!({"branchProtectionRules": page(vec![rule("P_2", "release")], 2, None)}))
+            } else if query.contains("repository(name") && query.contains("rulesets(") {
+                assert_eq!(body["variables"]["after"], "r");
+                rest(json!({"rulesets": page(vec![ruleset("RS_2")], 2, None)}))
+            } else if query.contains("repositories(first") && !query.contains("teams(first") {
+                let first = node(json!({
+                    "deployKeys": {"totalCount": 0},
+                    "collaborators": {"totalCount": 0, "edges": []},
+                    "branchProtectionRules": page(vec![rule("P_1", "main")], 2, Some("p")),
+                    "rulesets": page(vec![ruleset("RS_1")], 2, Some("r")),
+                    "environments": page(Vec::new(), 0, None)}));
+                json!({"data": {"organization": {"repositories": page(vec![first], 1, None)}}})
+            } else if query.contains("nodes(ids") {
+                let details = |id: &Value| {
+                    let rules: Vec<Value> = vec![json!({"type": "DELETION"})];
+                    json!({"__typename": "RepositoryRuleset", "id": id,
+                        "rules": {"totalCount": 51, "nodes": rules},
+                        "bypassActors": {"totalCount": 0, "nodes": []}})
+                };
+                let ids = body["variables"]["ids"].as_array().unwrap();
+                let nodes: Vec<Value> = match query.contains("RepositoryRuleset") {
+                    true => ids.iter().map(details).collect(),
+                    false => Vec::new(),
+                };
+                json!({"data": {"nodes": nodes}})
+            } else if query.contains("rulesets(first") {
+                json!({"data": {"organization": {"rulesets": page(Vec::new(), 0, None)}}})
+            } else if !query.is_empty() {
+                json!({"data": {"organization": {}}})
+            } else if request.url.path() == format!("/orgs/{ORG}") {
+                json!({"login": ORG, "id": 9, "two_factor_requirement_enabled": true})
+            } else {
+                return refusal(404, "Not Found");
+            };
+            ResponseTemplate::new(200).set_body_json(answer)
+        })
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test]
+async fn lists_that_do_not_fit_on_a_page_are_read_on_and_what_is_cut_is_a_gap() {
+    let server = crowded().await;
+    let mut config = Config::default();
+    config.github.base_url = server.uri();
+    let store = Store::in_memory(NOW.parse().unwrap());
+    collect(&config, &store).await.unwrap();
+    let snapshot = store.finish().unwrap();
+    let text = |kind: &str| {
+        let document = snapshot.documents.iter().find(|one| one.kind == kind);
+        String::from_utf8_lossy(&document.unwrap().text).into_owned()
+    };
+    for id in ["P_1", "P_2", "RS_1", "RS_2"] {
+        assert!(text("graph-repositories").contains(id), "{id}");
+    }
+    // Those on the second page are asked for their details too.
+    assert!(text("graph-ruleset-details").contains("RS_2"));
+    let facts = judge(&snapshot, &config);
+    let rulesets = coverage(&facts, "github.rulesets");
+    assert_eq!(rulesets.0, Seen::Partial);
+    assert!(
+        rulesets.2.contains("51 announced, 1 present"),
+        "{}",
+        rulesets.2
+    );
+    let protection = coverage(&facts, "github.branch-protection");
+    assert!(!protection.2.contains("announced"), "{}", protection.2);
+}

@@ -13,6 +13,7 @@ mod cache;
 mod client;
 mod collect;
 mod doctor;
+mod graph;
 mod permissions;
 mod plan;
 pub mod queries;

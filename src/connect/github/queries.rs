@@ -119,6 +119,47 @@ pub const COLLABORATORS: &str = "query($org: String!, $name: String!, $first: In
   }
 }";
 
+/// The rest of one repository's classic protection rules.
+pub const PROTECTIONS: &str = "query($org: String!, $name: String!, $first: Int!, $after: String) {
+  rateLimit { cost remaining }
+  organization(login: $org) {
+    repository(name: $name) {
+      id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
+      defaultBranchRef { name }
+      branchProtectionRules(first: $first, after: $after) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes { id pattern isAdminEnforced allowsForcePushes requiresApprovingReviews requiredApprovingReviewCount requiresCodeOwnerReviews requireLastPushApproval }
+      }
+    }
+  }
+}";
+
+/// The rest of one repository's own rulesets.
+pub const REPOSITORY_RULESETS: &str =
+    "query($org: String!, $name: String!, $first: Int!, $after: String) {
+  rateLimit { cost remaining }
+  organization(login: $org) {
+    repository(name: $name) {
+      id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
+      defaultBranchRef { name }
+      rulesets(first: $first, after: $after, includeParents: false) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes { id databaseId name target enforcement conditions { refName { include exclude } } }
+      }
+    }
+  }
+}";
+
+/// The lists of a repository that may not fit on the page of [`REPOSITORIES`], and what
+/// asks for the rest. Environments are asked for over REST as a whole.
+pub const REPOSITORY_LISTS: &[(&str, &str)] = &[
+    ("collaborators", COLLABORATORS),
+    ("branchProtectionRules", PROTECTIONS),
+    ("rulesets", REPOSITORY_RULESETS),
+];
+
 /// The organisation's rulesets.
 pub const RULESETS: &str = "query($org: String!, $first: Int!, $after: String) {
   rateLimit { cost remaining }
@@ -129,7 +170,7 @@ pub const RULESETS: &str = "query($org: String!, $first: Int!, $after: String) {
       nodes {
         id databaseId name target enforcement
         conditions { refName { include exclude } repositoryName { include exclude } }
-        rules(first: 50) { nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
+        rules(first: 50) { totalCount nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
         bypassActors(first: 100) { totalCount nodes { bypassMode deployKey organizationAdmin enterpriseOwner repositoryRoleName actor { __typename ... on Team { slug } ... on App { slug } ... on User { login } } } }
       }
     }
@@ -143,7 +184,7 @@ pub const RULESET_DETAILS: &str = "query($ids: [ID!]!) {
     __typename
     ... on RepositoryRuleset {
       id
-      rules(first: 50) { nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
+      rules(first: 50) { totalCount nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
       bypassActors(first: 100) { totalCount nodes { bypassMode deployKey organizationAdmin enterpriseOwner repositoryRoleName actor { __typename ... on Team { slug } ... on App { slug } ... on User { login } } } }
     }
   }
@@ -157,8 +198,8 @@ pub const PROTECTION_DETAILS: &str = "query($ids: [ID!]!) {
     ... on BranchProtectionRule {
       id pattern
       repository { nameWithOwner }
-      bypassPullRequestAllowances(first: 50) { nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
-      bypassForcePushAllowances(first: 50) { nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
+      bypassPullRequestAllowances(first: 50) { totalCount nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
+      bypassForcePushAllowances(first: 50) { totalCount nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
     }
   }
 }";
@@ -182,6 +223,8 @@ pub const ALL: &[(&str, &str)] = &[
     ("TEAM_REPOSITORIES", TEAM_REPOSITORIES),
     ("REPOSITORIES", REPOSITORIES),
     ("COLLABORATORS", COLLABORATORS),
+    ("PROTECTIONS", PROTECTIONS),
+    ("REPOSITORY_RULESETS", REPOSITORY_RULESETS),
     ("RULESETS", RULESETS),
     ("RULESET_DETAILS", RULESET_DETAILS),
     ("PROTECTION_DETAILS", PROTECTION_DETAILS),

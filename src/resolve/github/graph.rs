@@ -262,6 +262,11 @@ impl<E, N> Connection<E, N> {
         self.nodes.iter().flatten()
     }
 
+    /// How many came, those GitHub hides included.
+    pub fn came(&self) -> u64 {
+        self.nodes.len().max(self.edges.len()) as u64
+    }
+
     /// Whether there is more than this page holds.
     pub fn goes_on(&self) -> bool {
         self.page_info

@@ -15,6 +15,7 @@ mod attributes;
 mod audit;
 mod brokers;
 mod credentials;
+mod cut;
 mod facts;
 mod gaps;
 pub mod graph;

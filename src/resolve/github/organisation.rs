@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{self, Account};
+use super::cut;
 use super::gaps::{Gaps, Why};
 use super::graph;
 use super::read::{Files, Located};
@@ -190,7 +191,9 @@ impl Organisation {
             }
         }
         self.without_two_factor = without;
-        for page in files.graph("graph-enterprise", gaps) {
+        let pages = files.graph("graph-enterprise", gaps);
+        cut::tell(pages.iter().map(|page| &page.value), files, gaps);
+        for page in pages {
             let Some(org) = page
                 .data
                 .as_ref()
@@ -229,6 +232,7 @@ impl Organisation {
 
     fn read_teams(&mut self, files: &Files<'_>, gaps: &mut Gaps) {
         let pages = files.graph("graph-teams", gaps);
+        cut::tell(pages.iter().map(|page| &page.value), files, gaps);
         if !pages.is_empty() {
             let teams = self.teams.get_or_insert_default();
             for page in &pages {
@@ -362,6 +366,7 @@ impl Organisation {
 
     fn read_repositories(&mut self, files: &Files<'_>, gaps: &mut Gaps) {
         let pages = files.graph("graph-repositories", gaps);
+        cut::tell(pages.iter().map(|page| &page.value), files, gaps);
         let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
         for page in &pages {
             let list = page
@@ -409,7 +414,9 @@ impl Organisation {
 
     fn read_rulesets(&mut self, files: &Files<'_>, gaps: &mut Gaps) {
         for name in ["graph-ruleset-details", "graph-protection-details"] {
-            for page in files.graph(name, gaps) {
+            let pages = files.graph(name, gaps);
+            cut::tell(pages.iter().map(|page| &page.value), files, gaps);
+            for page in pages {
                 for node in page
                     .data
                     .iter()
@@ -420,6 +427,7 @@ impl Organisation {
             }
         }
         let pages = files.graph("graph-rulesets", gaps);
+        cut::tell(pages.iter().map(|page| &page.value), files, gaps);
         for page in &pages {
             let list = page
                 .data
