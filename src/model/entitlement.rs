@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::key::digest;
+use super::key::{digest, read_hex, write_hex};
 use super::{Attrs, IdentityRef, Location, Moment, PermissionSetRef, Sym, System};
 
 /// Index of an [`Entitlement`] in its inventory.
@@ -142,7 +142,7 @@ impl EntitlementId {
 
 impl fmt::Display for EntitlementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(&self.0, f)
     }
 }
 
@@ -156,15 +156,9 @@ impl std::str::FromStr for EntitlementId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || format!("`{text}` is not an entitlement id; expected 32 hexadecimal digits");
-        if text.len() != 32 || !text.is_ascii() {
-            return Err(bad());
-        }
-        let mut id = [0; 16];
-        for (byte, at) in id.iter_mut().zip((0..32).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| bad())?;
-        }
-        Ok(EntitlementId(id))
+        read_hex(text).map(EntitlementId).ok_or_else(|| {
+            format!("`{text}` is not an entitlement id; expected 32 hexadecimal digits")
+        })
     }
 }
 

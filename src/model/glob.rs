@@ -60,6 +60,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_hostile_pattern_is_quick() {
+        assert!(!glob(&"*a".repeat(200), &"b".repeat(10_000)));
+    }
+
     proptest! {
         #[test]
         fn agrees_with_a_regular_expression(pattern in "[abé*?]{0,8}", text in "[abé]{0,10}") {

@@ -14,7 +14,7 @@ use regex::Regex;
 
 use super::schema::Getter;
 use super::value::{Object, Root, Scope, Val};
-use crate::model::Sym;
+use crate::model::{Sym, glob};
 
 /// Most comprehensions (`exists`, `all`) inside one another.
 pub(super) const MAX_NESTING: usize = 2;
@@ -245,60 +245,9 @@ impl TextTest {
     }
 }
 
-/// Whether `text` matches `pattern`: `*` is any text, `?` one character, case counts.
-///
-/// Backtracks to the last `*` only, so the time is at most the product of the lengths.
-pub(super) fn glob(pattern: &str, text: &str) -> bool {
-    let (mut p, mut t) = (pattern.chars(), text.chars());
-    let mut resume = None;
-    loop {
-        let before_t = t.clone();
-        match (p.next(), t.next()) {
-            (None, None) => return true,
-            (Some('*'), _) => {
-                // First let it stand for nothing; come back to take one more character.
-                resume = Some((p.clone(), before_t.clone()));
-                t = before_t;
-                continue;
-            }
-            (Some('?'), Some(_)) => continue,
-            (Some(a), Some(b)) if a == b => continue,
-            _ => {}
-        }
-        let Some((after_star, mut from)) = resume else {
-            return false;
-        };
-        if from.next().is_none() {
-            return false;
-        }
-        (p, t) = (after_star.clone(), from.clone());
-        resume = Some((after_star, from));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The same by regular expression.
-    fn slow_glob(pattern: &str, text: &str) -> bool {
-        let escaped = regex::escape(pattern)
-            .replace(r"\*", "(?s:.*)")
-            .replace(r"\?", "(?s:.)");
-        Regex::new(&format!("^{escaped}$")).unwrap().is_match(text)
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn globs_agree_with_regular_expressions(pattern in "[abé*?]{0,8}", text in "[abé]{0,10}") {
-            proptest::prop_assert_eq!(glob(&pattern, &text), slow_glob(&pattern, &text));
-        }
-    }
-
-    #[test]
-    fn a_hostile_pattern_is_quick() {
-        assert!(!glob(&"*a".repeat(200), &"b".repeat(10_000)));
-    }
 
     #[test]
     fn arithmetic_saturates() {

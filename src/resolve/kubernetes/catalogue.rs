@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::evaluate::{Request, rule_allows};
 use super::rbac::Rule;
-use crate::model::{Sym, Tier};
+use crate::model::{Sym, Tier, glob};
 
 const TEXT: &str = include_str!("../../../rules/kubernetes-escalation.yaml");
 
@@ -331,19 +331,6 @@ impl Right {
             }
         }
         given
-    }
-}
-
-/// `*` for any text.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => text.strip_prefix(head).is_some_and(|tail| {
-            rest.is_empty()
-                || (0..=tail.len())
-                    .filter(|&at| tail.is_char_boundary(at))
-                    .any(|at| glob(rest, &tail[at..]))
-        }),
     }
 }
 

@@ -93,7 +93,7 @@ fn manifest_cluster(document: &Document, context: &Context<'_>) -> Sym {
         .find(|(pattern, _)| {
             [document.path, document.file]
                 .iter()
-                .any(|path| catalogue::glob(pattern, path))
+                .any(|path| crate::model::glob(pattern, path))
         })
         .map_or_else(|| Sym::new(MANIFESTS), |(_, cluster)| Sym::new(cluster))
 }

@@ -6,8 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::{Cluster, SYSTEM, identity_id};
-use crate::model::{Identity, IdentityKind, Sym};
-use crate::resolve::kubernetes::catalogue::glob;
+use crate::model::{Identity, IdentityKind, Sym, glob};
 use crate::resolve::kubernetes::defaults::Defaults;
 use crate::resolve::kubernetes::node;
 use crate::resolve::kubernetes::subject::{

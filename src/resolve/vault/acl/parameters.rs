@@ -193,7 +193,8 @@ fn equal(a: &Json, b: &Json) -> bool {
     }
 }
 
-/// A lone `*` is the text `*`, not a wildcard.
+/// Vault's own: `*` counts only at either end, and a lone `*` is the text `*`, not a
+/// wildcard.
 fn glob(pattern: &str, text: &str) -> bool {
     if pattern.len() < 2 {
         return pattern == text;
