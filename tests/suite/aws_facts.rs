@@ -224,6 +224,136 @@ fn damaged_documents_are_gaps_with_their_place() {
     assert_eq!(facts.entitlements[0].verdict.as_str(), "conditional");
 }
 
+fn gaps(facts: &Inventory, kind: &str) -> Vec<String> {
+    facts
+        .coverage
+        .iter()
+        .filter(|seen| seen.kind == kind && seen.is_gap())
+        .map(|seen| seen.reason.to_string())
+        .collect()
+}
+
+#[test]
+fn one_badly_shaped_user_costs_that_user_alone() {
+    let text = r#"{"UserDetailList":[
+ {"UserName":"good","Arn":"arn:aws:iam::111122223333:user/good","UserPolicyList":[{"PolicyName":"p",
+  "PolicyDocument":{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}}]},
+ {"UserName":"bad","Arn":"arn:aws:iam::111122223333:user/bad","UserPolicyList":[{"PolicyName":"q"}]}],
+ "GroupDetailList":[]}"#;
+    let facts = resolve_files(&[("x.json", text)], &Config::default());
+    let admins = facts
+        .identities
+        .iter()
+        .filter(|one| one.tier == Tier::Admin);
+    let names: Vec<&str> = admins.map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["good"]);
+    let told = gaps(&facts, "aws.authorization-details");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("x.json:4:")
+            && told[0].contains(
+                "element 1 of `UserDetailList` (`arn:aws:iam::111122223333:user/bad`) is left out"
+            ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_lost_statement_is_a_gap_wherever_it_stands() {
+    // Each document has one statement that can be judged and one that cannot.
+    let lost = r#"{"Effect":"Maybe","Action":"*","Resource":"*"}"#;
+    let half = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"*"}},{lost}]}}"#
+    );
+    let inline = format!(r#"[{{"PolicyName":"p","PolicyDocument":{half}}}]"#);
+    let trust = format!(
+        r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"AWS":"111122223333"}},"Action":"sts:AssumeRole"}},{lost}]}}"#
+    );
+    let arn = "arn:aws:iam::111122223333";
+    for (users, roles, policies, whose) in [
+        (
+            format!(r#"{{"UserName":"u","Arn":"{arn}:user/u","UserPolicyList":{inline}}}"#),
+            String::new(),
+            String::new(),
+            "the inline policy `p` of `arn:aws:iam::111122223333:user/u`",
+        ),
+        (
+            String::new(),
+            format!(
+                r#"{{"RoleName":"r","Arn":"{arn}:role/r","AssumeRolePolicyDocument":{trust}}}"#
+            ),
+            String::new(),
+            "the trust policy of `arn:aws:iam::111122223333:role/r`",
+        ),
+        (
+            format!(
+                r#"{{"UserName":"u","Arn":"{arn}:user/u","PermissionsBoundary":{{"PermissionsBoundaryArn":"{arn}:policy/b"}}}}"#
+            ),
+            String::new(),
+            format!(
+                r#"{{"PolicyName":"b","Arn":"{arn}:policy/b","DefaultVersionId":"v1","PolicyVersionList":[{{"VersionId":"v1","IsDefaultVersion":true,"Document":{half}}}]}}"#
+            ),
+            "the policy `arn:aws:iam::111122223333:policy/b`",
+        ),
+    ] {
+        let text = format!(
+            "{{\n\"UserDetailList\":[{users}],\n\"RoleDetailList\":[{roles}],\n\"Policies\":[{policies}]}}"
+        );
+        let facts = resolve_files(&[("x.json", &text)], &Config::default());
+        let told = gaps(&facts, "aws.policies");
+        assert_eq!(told.len(), 1, "{whose}: {told:?}");
+        assert!(
+            told[0].starts_with("x.json:")
+                && told[0].contains(whose)
+                && told[0].contains("statement 1: `Effect` is neither `Allow` nor `Deny`"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn part_of_a_statement_that_cannot_be_read_is_no_silence() {
+    // A deny whose condition is no condition must not deny outright.
+    let text = r#"{"UserDetailList":[{"UserName":"u","Arn":"arn:aws:iam::111122223333:user/u",
+        "UserPolicyList":[{"PolicyName":"p","PolicyDocument":{"Statement":[
+            {"Effect":"Allow","Action":"*","Resource":"*"},
+            {"Effect":"Deny","Action":"*","Resource":"*","Condition":"always"}]}}]}]}"#;
+    let facts = resolve_files(&[("x.json", text)], &Config::default());
+    assert_eq!(facts.entitlements[0].verdict.as_str(), "conditional");
+    let told = gaps(&facts, "aws.policies");
+    assert!(
+        told[0].contains("statement 1: expected an object"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_guardrail_that_cannot_be_read_hides_nothing() {
+    let details = r#"{"UserDetailList":[{"UserName":"u","Arn":"arn:aws:iam::111122223333:user/u",
+        "UserPolicyList":[{"PolicyName":"p","PolicyDocument":
+            {"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}}]}]}"#;
+    let policies = r#"{"Policy":{"PolicySummary":{"Id":"p-1","Type":"SERVICE_CONTROL_POLICY"},
+        "Content":"{\"Statement\":[{\"Effect\":\"Allow\"}]}"},"Targets":[{"TargetId":"r-1"}]}"#;
+    let facts = resolve_files(
+        &[
+            ("aws/111122223333/authorization-details.json", details),
+            ("aws/111122223333/organization/policies.json", policies),
+            (
+                "aws/111122223333/organization/children.json",
+                r#"{"ParentId":"r-1","Children":[{"Id":"111122223333","Type":"ACCOUNT"}]}"#,
+            ),
+        ],
+        &Config::default(),
+    );
+    let user = facts.identities.iter().find(|one| one.name == "u");
+    assert_eq!(user.map(|user| user.tier), Some(Tier::Admin));
+    let told = gaps(&facts, "aws.scps");
+    assert!(
+        told[0].contains("the service control policy `p-1` cannot be judged"),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn an_attached_policy_that_is_absent_is_not_evaluable() {
     let text = r#"{"UserDetailList":[{"UserName":"<script>\u001b[31m","UserId":"AIDA1",

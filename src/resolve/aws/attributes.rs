@@ -63,6 +63,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "not_evaluable", Bool, "a policy or boundary it uses is absent from the data"),
     on(Identity, "takers", List, "role: ARNs of people and users of the scanned accounts who can assume it directly, both sides agreeing"),
     on(Identity, "people_can_take", Bool, "role: at least one person can assume it directly, or a SAML provider brings people to it"),
+    on(Identity, "lets_in", Int, "privileged role whose trust policy admits everybody: identities of the scanned accounts that come in by that alone"),
     on(Identity, "services", List, "role: services it trusts"),
     on(Identity, "instance_profiles", Int, "role: instance profiles that carry it"),
     on(Identity, "services_granted", Int, "services its policies allow, where last-accessed data was read"),

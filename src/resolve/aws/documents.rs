@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::policy::Policy;
 use super::read::File;
@@ -27,6 +27,20 @@ impl<'a> Source<'a> {
         Source { file, raw }
     }
 
+    /// Where it lies in memory. The files live as long as the [`Documents`], so no
+    /// other text comes to lie there.
+    pub fn place(&self) -> (usize, usize) {
+        (self.raw.as_ptr() as usize, self.raw.len())
+    }
+
+    /// The policy it is.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn policy(&self) -> Result<Policy, String> {
+        Parsed::new(self.raw).policy
+    }
+
     /// Where `range` of the document's own text stands.
     pub fn locate(&self, files: &[File<'_>], range: Range<usize>) -> Option<Location> {
         files.get(self.file)?.locate(slice(self.raw, range))
@@ -44,6 +58,8 @@ pub struct Documents<'a> {
     by_text: FxHashMap<&'a str, DocId>,
     /// The same by address, so that asking again for a source reads no text.
     by_place: FxHashMap<(usize, usize), DocId>,
+    /// Where documents stand of which something could not be read.
+    damaged: Vec<(Source<'a>, DocId)>,
 }
 
 /// A document, or why it is none.
@@ -65,12 +81,14 @@ impl<'a> Parsed<'a> {
     pub fn text(&self) -> Cow<'a, str> {
         text(self.raw).unwrap_or_default()
     }
-}
 
-/// Where a text lies in memory. The files live as long as the [`Documents`], so no
-/// other text comes to lie there.
-fn place(raw: &str) -> (usize, usize) {
-    (raw.as_ptr() as usize, raw.len())
+    /// Whether it says more than was read.
+    pub fn is_damaged(&self) -> bool {
+        match &self.policy {
+            Ok(policy) => policy.document().lost_statements(),
+            Err(_) => true,
+        }
+    }
 }
 
 impl<'a> Documents<'a> {
@@ -81,7 +99,7 @@ impl<'a> Documents<'a> {
         self.by_place.reserve(sources.len());
         self.by_text.reserve(sources.len());
         for source in sources {
-            let Entry::Vacant(vacant) = self.by_place.entry(place(source.raw)) else {
+            let Entry::Vacant(vacant) = self.by_place.entry(source.place()) else {
                 continue;
             };
             let next = DocId(u32::try_from(self.by_text.len()).unwrap_or(u32::MAX));
@@ -92,11 +110,25 @@ impl<'a> Documents<'a> {
             vacant.insert(id);
         }
         self.parsed.par_extend(new.into_par_iter().map(Parsed::new));
+        if self.parsed.iter().any(Parsed::is_damaged) {
+            let mut told = FxHashSet::default();
+            let found = sources.iter().filter_map(|source| {
+                let id = self.id(*source)?;
+                let new = self.get(id).is_damaged() && told.insert(source.place());
+                new.then_some((*source, id))
+            });
+            self.damaged = found.collect();
+        }
+    }
+
+    /// Where documents stand that are none, or that say more than was read.
+    pub fn damaged(&self) -> &[(Source<'a>, DocId)] {
+        &self.damaged
     }
 
     /// The number of the document that stands at `source`.
     pub fn id(&self, source: Source<'_>) -> Option<DocId> {
-        let known = self.by_place.get(&place(source.raw));
+        let known = self.by_place.get(&source.place());
         known.or_else(|| self.by_text.get(source.raw)).copied()
     }
 

@@ -3,9 +3,9 @@
 use super::actions::{ActionId, ActionMask, Actions, Memo};
 use super::documents::DocId;
 use super::policy::{
-    Action, Decision, Pattern, Policy, PolicyKind, PolicySets, Question, Request, ResourcePolicy,
-    Resources, Statement, StatementRef, Target, decide, decide_identity, evaluate,
-    evaluate_identity, may,
+    Action, Decision, Grant, Pattern, Policy, PolicyKind, PolicySets, Question, Request,
+    ResourcePolicy, Resources, Statement, StatementRef, Target, account_of, decide,
+    decide_identity, evaluate, evaluate_identity, may,
 };
 use super::subject::{Rails, Subject, SubjectId, Subjects};
 use super::world::World;
@@ -46,6 +46,8 @@ pub struct Judge<'w> {
     /// The union of these over each subject's documents.
     reach: Vec<ActionMask>,
     no_rails: Rails<'w>,
+    /// Some account has resource control policies.
+    rcps: bool,
 }
 
 impl<'w> Judge<'w> {
@@ -80,7 +82,9 @@ impl<'w> Judge<'w> {
             no_rails: Rails {
                 scps: None,
                 open: true,
+                ..Rails::default()
             },
+            rcps: subjects.rails.values().any(|rails| !rails.rcps.is_empty()),
         }
     }
 
@@ -97,6 +101,72 @@ impl<'w> Judge<'w> {
     /// The guardrails of an account.
     pub fn rails(&self, account: Sym) -> &Rails<'w> {
         self.subjects.rails.get(&account).unwrap_or(&self.no_rails)
+    }
+
+    /// The guardrails of the account that owns a resource, where they bear on
+    /// resources. A resource whose account nobody can tell is taken for the subject's.
+    pub fn resource_rails(&self, subject: &Subject<'w>, resource: &str) -> Option<&Rails<'w>> {
+        if !self.rcps {
+            return None;
+        }
+        let owner = match account_of(resource) {
+            Some(owner) if owner != subject.account.as_str() => Sym::new(owner),
+            _ => subject.account,
+        };
+        Some(self.rails(owner)).filter(|rails| !rails.rcps.is_empty())
+    }
+
+    /// Decides with the resource control policies that bear on the resource: `ask` gets
+    /// the sets with them, and without where it is in doubt whether they do.
+    fn guarded<'s>(
+        &'s self,
+        subject: &'s Subject<'w>,
+        resource: &str,
+        mut sets: PolicySets<'s>,
+        ask: impl Fn(&PolicySets<'s>) -> Verdict,
+    ) -> Verdict {
+        let Some(rails) = self.resource_rails(subject, resource) else {
+            return ask(&sets);
+        };
+        let free = rails.rcps_doubtful.then(|| ask(&sets));
+        sets.rcps = &rails.rcps;
+        let verdict = ask(&sets);
+        match free {
+            Some(free) if free != verdict => Verdict::Conditional,
+            _ => verdict,
+        }
+    }
+
+    /// As [`Self::guarded`], with reasons.
+    fn guarded_decision<'s>(
+        &'s self,
+        subject: &'s Subject<'w>,
+        resource: &str,
+        sets: &mut PolicySets<'s>,
+        ask: impl Fn(&PolicySets<'s>) -> Decision,
+    ) -> Decision {
+        let Some(rails) = self.resource_rails(subject, resource) else {
+            return ask(sets);
+        };
+        let free = rails.rcps_doubtful.then(|| ask(sets));
+        let mut bound = *sets;
+        bound.rcps = &rails.rcps;
+        let decision = ask(&bound);
+        match free {
+            Some(mut free) if free.verdict != decision.verdict => {
+                let unplaced = "no resource control policy that bears on it denies it";
+                free.verdict = Verdict::Conditional;
+                free.residual = Some(match free.residual {
+                    Some(residual) => format!("{residual} and {unplaced}"),
+                    None => unplaced.to_owned(),
+                });
+                free
+            }
+            _ => {
+                *sets = bound;
+                decision
+            }
+        }
     }
 
     /// All policies that bear on a subject's own side.
@@ -125,7 +195,9 @@ impl<'w> Judge<'w> {
         with: &With<'_>,
     ) -> Verdict {
         let request = request(subject, action, resource, with);
-        decide_identity(&request, &self.sets(subject))
+        self.guarded(subject, resource, self.sets(subject), |sets| {
+            decide_identity(&request, sets)
+        })
     }
 
     /// The same with other policies in place of the subject's own and boundary.
@@ -144,7 +216,9 @@ impl<'w> Judge<'w> {
         if !bounded {
             sets.boundary = None;
         }
-        decide_identity(&request, &sets)
+        self.guarded(subject, resource, sets, |sets| {
+            decide_identity(&request, sets)
+        })
     }
 
     /// Whether the subject may assume the role with this trust policy: both sides.
@@ -158,7 +232,7 @@ impl<'w> Judge<'w> {
         let request = request(subject, action, role, &[]);
         let mut sets = self.sets(subject);
         sets.resource = ResourcePolicy::Present(trust);
-        decide(&request, &sets)
+        self.guarded(subject, role, sets, |sets| decide(&request, sets))
     }
 
     /// As [`Self::assumes`], with reasons.
@@ -172,7 +246,9 @@ impl<'w> Judge<'w> {
         let request = request(subject, action, &role.arn, &[]);
         let mut sets = self.sets(subject);
         sets.resource = ResourcePolicy::Present(trust);
-        let decision = evaluate(&request, &sets);
+        let decision = self.guarded_decision(subject, &role.arn, &mut sets, |sets| {
+            evaluate(&request, sets)
+        });
         let mut answer = self.answer(subject, action, &sets, &decision);
         for place in &decision.by {
             if place.kind == PolicyKind::Resource
@@ -203,8 +279,10 @@ impl<'w> Judge<'w> {
         with: &With<'_>,
     ) -> Answer {
         let request = request(subject, action, resource, with);
-        let sets = self.sets(subject);
-        let decision = evaluate_identity(&request, &sets);
+        let mut sets = self.sets(subject);
+        let decision = self.guarded_decision(subject, resource, &mut sets, |sets| {
+            evaluate_identity(&request, sets)
+        });
         self.answer(subject, action, &sets, &decision)
     }
 
@@ -264,6 +342,10 @@ impl<'w> Judge<'w> {
                 format!("a service control policy {what}"),
                 subject.account,
             )),
+            PolicyKind::Rcp => Some(Evidence::new(
+                format!("a resource control policy {what}"),
+                subject.account,
+            )),
             _ => None,
         }
     }
@@ -309,9 +391,26 @@ impl<'w> Judge<'w> {
             context: &subject.context,
             extra: with,
         };
-        match may(&question, &self.sets(subject)) {
+        match self.may(&question, subject) {
             Some(grant) => (grant.verdict, grant.witness),
             None => (Verdict::No, String::new()),
+        }
+    }
+
+    /// Answers a question about the resources of the subject's own account.
+    pub fn may(&self, question: &Question<'_>, subject: &Subject<'w>) -> Option<Grant> {
+        let mut sets = self.sets(subject);
+        let free = may(question, &sets)?;
+        let Some(rails) = self.resource_rails(subject, "") else {
+            return Some(free);
+        };
+        sets.rcps = &rails.rcps;
+        match may(question, &sets) {
+            None if rails.rcps_doubtful => Some(Grant {
+                verdict: Verdict::Conditional,
+                ..free
+            }),
+            bound => bound,
         }
     }
 }

@@ -154,6 +154,12 @@ impl<'a> Organization<'a> {
         self.policies.iter().map(|policy| policy.source)
     }
 
+    /// All guardrails of one kind, wherever they are attached.
+    pub fn all(&self, kind: GuardrailKind) -> Vec<&Guardrail<'a>> {
+        let of_kind = |policy: &&Guardrail<'a>| policy.kind == kind;
+        self.policies.iter().filter(of_kind).collect()
+    }
+
     /// The guardrails of one kind that bear on an account, by level from the root
     /// down; `None` where that cannot be told.
     ///

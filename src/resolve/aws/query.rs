@@ -3,7 +3,7 @@
 use super::super::Context;
 use super::actions::Actions;
 use super::judge::{Answer, Judge};
-use super::policy::{Action, Question, Target, may, resource_pattern};
+use super::policy::{Action, Question, Target, resource_pattern};
 use super::subject::{Subject, SubjectKind, Subjects};
 use super::world::{self, World};
 use crate::model::{Evidence, Sym, Verdict};
@@ -163,7 +163,8 @@ fn permitted(
                 context: &subject.context,
                 extra: &[],
             };
-            may(&question, &judge.sets(subject))
+            judge
+                .may(&question, subject)
                 .map_or_else(|| pattern.sample("any"), |grant| grant.witness)
         }
     };

@@ -51,7 +51,7 @@ pub enum Limit {
 }
 
 /// Somebody with permissions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'w> {
     /// What it is.
     pub kind: SubjectKind,
@@ -84,6 +84,20 @@ pub struct Subject<'w> {
     pub context: Arc<Context>,
 }
 
+impl<'w> Subject<'w> {
+    /// The same with this boundary instead of its own, or with none.
+    pub fn bounded_by<'b>(&self, boundary: Option<&'b Policy>) -> Subject<'b>
+    where
+        'w: 'b,
+    {
+        let mut free: Subject<'b> = self.clone();
+        free.limit = Limit::None;
+        free.boundary = None;
+        free.boundary_policy = boundary.map(|policy| [policy]);
+        free
+    }
+}
+
 /// Guardrails of an account, for the evaluator.
 #[derive(Debug, Default)]
 pub struct Rails<'w> {
@@ -91,6 +105,10 @@ pub struct Rails<'w> {
     pub scps: Option<Vec<Vec<&'w Policy>>>,
     /// Every level allows everything.
     pub open: bool,
+    /// Resource control policies by level, levels that only allow left out.
+    pub rcps: Vec<Vec<&'w Policy>>,
+    /// Which of them bear on the account cannot be told: these are all there are.
+    pub rcps_doubtful: bool,
 }
 
 /// All subjects of all accounts.
@@ -200,10 +218,13 @@ fn context(world: &World<'_>, account: Sym, now: jiff::Timestamp) -> Context {
 }
 
 fn rails<'w>(world: &'w World<'w>, account: Sym) -> Rails<'w> {
+    let (rcps, rcps_doubtful) = resource_rails(world, account);
     let Some(levels) = world.organization.levels(account, GuardrailKind::Scp) else {
         return Rails {
             scps: None,
             open: true,
+            rcps,
+            rcps_doubtful,
         };
     };
     let mut open = true;
@@ -211,12 +232,20 @@ fn rails<'w>(world: &'w World<'w>, account: Sym) -> Rails<'w> {
     for level in levels {
         let mut policies = Vec::new();
         let mut full = false;
+        if level.is_empty() {
+            // Organizations keeps at least one on every level, so it was not read.
+            policies.push(Policy::everything());
+            full = true;
+        }
         for rail in level {
-            let Some(policy) = world
-                .documents
-                .id(rail.source)
-                .and_then(|doc| policy(world, doc))
-            else {
+            let doc = world.documents.id(rail.source);
+            if doc.is_none_or(|doc| world.documents.get(doc).is_damaged()) {
+                // What was lost of it may allow: as with guardrails that were not
+                // supplied, access is told that they may forbid, beside the gap.
+                policies.push(Policy::everything());
+                full = true;
+            }
+            let Some(policy) = doc.and_then(|doc| policy(world, doc)) else {
                 continue;
             };
             let everything = is_everything(policy);
@@ -230,7 +259,40 @@ fn rails<'w>(world: &'w World<'w>, account: Sym) -> Rails<'w> {
     Rails {
         scps: Some(scps),
         open,
+        rcps,
+        rcps_doubtful,
     }
+}
+
+/// The resource control policies that bear on the resources of an account, and whether
+/// that is in doubt.
+///
+/// The one that allows everything is on every level and cannot be taken off; customers'
+/// own only deny (AWS Organizations User Guide, "Resource control policies").
+fn resource_rails<'w>(world: &'w World<'w>, account: Sym) -> (Vec<Vec<&'w Policy>>, bool) {
+    let organization = &world.organization;
+    let foreign =
+        !organization.accounts.is_empty() && !organization.accounts.contains_key(&account);
+    if foreign {
+        return (Vec::new(), false);
+    }
+    let placed = organization.levels(account, GuardrailKind::Rcp);
+    let doubtful = placed.is_none();
+    let levels = placed.unwrap_or_else(|| vec![organization.all(GuardrailKind::Rcp)]);
+    let mut rcps = Vec::new();
+    for level in levels {
+        let denying = level
+            .into_iter()
+            .filter_map(|rail| policy(world, world.documents.id(rail.source)?))
+            .filter(|policy| !is_everything(policy));
+        let mut policies: Vec<&Policy> = denying.collect();
+        if !policies.is_empty() {
+            policies.push(Policy::everything());
+            rcps.push(policies);
+        }
+    }
+    let doubtful = doubtful && !rcps.is_empty();
+    (rcps, doubtful)
 }
 
 /// Whether a guardrail allows everything, as the one AWS attaches by itself does.

@@ -16,6 +16,9 @@ use super::sso::IdentityCenter;
 use crate::model::{Coverage, Location, Seen, Sym, System};
 use crate::snapshot::Document;
 
+/// Most gaps of one kind that are told one by one.
+const TOLD: usize = 20;
+
 /// What a grant holder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HolderKind {
@@ -93,6 +96,18 @@ pub struct Managed<'a> {
     pub name: Sym,
     /// Document of the default version.
     pub source: Option<Source<'a>>,
+    /// The versions of a customer's policy that are not in force. They are parsed only
+    /// where somebody may put them in force.
+    pub versions: Vec<Version<'a>>,
+}
+
+/// A version of a managed policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'a> {
+    /// `v1`.
+    pub id: Sym,
+    /// Its document.
+    pub source: Source<'a>,
 }
 
 /// One account.
@@ -197,7 +212,24 @@ fn unusable(tenant: Sym, kind: &str, error: &read::Unusable) -> Coverage {
         Seen::Partial,
         error.to_string(),
     )
-    .remedy("export the document again; what stands before this place was read")
+    .remedy("export the document again; what else stands in it was read as far as it can be")
+}
+
+/// The first of many gaps of one kind, with the number of the others.
+pub fn several(gaps: impl Iterator<Item = Coverage>) -> Vec<Coverage> {
+    let mut kept: Vec<Coverage> = Vec::new();
+    let mut more = 0;
+    for gap in gaps {
+        if kept.len() < TOLD {
+            kept.push(gap);
+        } else {
+            more += 1;
+        }
+    }
+    if let (Some(last), true) = (kept.last_mut(), more > 0) {
+        last.reason = format!("{} (and {more} more)", last.reason).into();
+    }
+    kept
 }
 
 impl<'a> World<'a> {
@@ -254,20 +286,21 @@ impl<'a> World<'a> {
             .par_iter()
             .enumerate()
             .filter(|(_, file)| file.kind == "authorization-details")
-            .map(|(at, file)| (at, file.pages::<iam::AuthorizationDetails<'a>>()))
+            .map(|(at, file)| (at, read::salvage::details(file)))
             .collect();
         let mut last: FxHashMap<Sym, bool> = FxHashMap::default();
-        for (at, (pages, bad)) in read {
+        for (at, (pages, lost)) in read {
             let file = &self.files[at];
             let told = pages.iter().find_map(account_of_page);
             let id = file.account.or(told).unwrap_or(file.name);
-            if let Some(bad) = bad {
-                let mut gap = unusable(id, file.kind, &bad);
-                if pages.is_empty() {
+            let nothing = pages.iter().all(iam::AuthorizationDetails::is_empty);
+            self.gaps.extend(several(lost.iter().map(|bad| {
+                let mut gap = unusable(id, file.kind, bad);
+                if nothing {
                     gap.seen = Seen::None;
                 }
-                self.gaps.push(gap);
-            }
+                gap
+            })));
             let account = self.accounts.entry(id).or_default();
             account.details = true;
             account.file.get_or_insert(at);
@@ -306,6 +339,7 @@ impl<'a> World<'a> {
                     let managed = Managed {
                         name: page.policy.policy_name.sym(),
                         source: source(at, page.policy_version.document),
+                        versions: Vec::new(),
                     };
                     self.account(id, at)
                         .policies
@@ -629,22 +663,34 @@ fn gather<'a>(account: &mut Account<'a>, page: iam::AuthorizationDetails<'a>, fi
         });
     }
     for policy in page.policies {
-        let document = policy
-            .policy_version_list
+        let list = &policy.policy_version_list;
+        let default = list
             .iter()
-            .find(|version| version.is_default_version)
+            .position(|version| version.is_default_version)
             .or_else(|| {
-                policy
-                    .policy_version_list
-                    .iter()
-                    .find(|version| *version.version_id == *policy.default_version_id)
-            })
-            .and_then(|version| version.document);
+                list.iter()
+                    .position(|version| *version.version_id == *policy.default_version_id)
+            });
+        let document = default.and_then(|at| list[at].document);
+        let arn = policy.arn.sym();
+        let mut versions = Vec::new();
+        if !is_aws_managed(&arn) {
+            let others = list.iter().enumerate();
+            versions.extend(others.filter(|(at, _)| Some(*at) != default).filter_map(
+                |(_, version)| {
+                    Some(Version {
+                        id: version.version_id.sym(),
+                        source: source(file, version.document)?,
+                    })
+                },
+            ));
+        }
         account.policies.insert(
-            policy.arn.sym(),
+            arn,
             Managed {
                 name: policy.policy_name.sym(),
                 source: source(file, document),
+                versions,
             },
         );
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::super::actions::{ActionId, ActionMask, Actions};
+use super::super::subject::SubjectKind;
 use crate::model::Sym;
 
 /// The catalogue of this build.
@@ -31,6 +32,9 @@ pub enum Target {
     Own,
     /// A customer managed policy the walker has.
     OwnPolicy,
+    /// Such a policy of which another version makes an admin.
+    #[serde(rename = "own-policy-version")]
+    OwnVersion,
     /// A group the walker is in.
     OwnGroup,
     /// A user of the admin tier.
@@ -47,6 +51,9 @@ pub enum Target {
     AnyRole,
     /// A customer managed policy attached to a role.
     RolePolicy,
+    /// Such a policy of which another version makes an admin.
+    #[serde(rename = "role-policy-version")]
+    RoleVersion,
     /// A role of the admin tier that trusts a service.
     ServiceRole,
     /// Such a role, carried by something that exists.
@@ -57,6 +64,8 @@ pub enum Target {
     Boundary,
     /// The customer managed policy that is that boundary.
     BoundaryPolicy,
+    /// The same, of which another version leaves an admin.
+    BoundaryVersion,
 }
 
 /// A fact about the target's access keys.
@@ -207,6 +216,16 @@ pub struct Technique {
     pub shown: Sym,
     /// Names of the actions.
     pub action_names: Vec<Sym>,
+}
+
+impl Technique {
+    /// Whether a subject of this kind can walk it.
+    pub fn is_for(&self, kind: SubjectKind) -> bool {
+        match kind {
+            SubjectKind::User => self.by_user,
+            _ => self.by_role,
+        }
+    }
 }
 
 /// Reads the catalogue and makes its actions known.

@@ -135,8 +135,17 @@ impl<'w> Index<'w> {
         }
     }
 
-    /// Roles whose trust may let this subject in.
+    /// Roles whose trust may let this subject in, everybody's included.
     pub fn doors(&self, subject: &Subject<'_>, can_assume: bool) -> Vec<SubjectId> {
+        let mut doors = self.named_doors(subject, can_assume);
+        doors.extend(&self.trusts_anyone);
+        doors.sort_unstable();
+        doors.dedup();
+        doors
+    }
+
+    /// Roles whose trust names this subject, or its account if it may ask for them.
+    pub fn named_doors(&self, subject: &Subject<'_>, can_assume: bool) -> Vec<SubjectId> {
         let mut doors: Vec<SubjectId> = self
             .trusts_arn
             .get(&subject.arn)
@@ -148,10 +157,19 @@ impl<'w> Index<'w> {
             let account = self.trusts_account.get(&subject.account);
             doors.extend(account.into_iter().flatten());
         }
-        doors.extend(&self.trusts_anyone);
         doors.sort_unstable();
         doors.dedup();
         doors
+    }
+
+    /// Whether a role is one of [`Self::named_doors`].
+    pub fn is_named_door(&self, subject: &Subject<'_>, can_assume: bool, door: SubjectId) -> bool {
+        // Both lists were filled in the order of the numbers.
+        let lists = |list: Option<&Vec<SubjectId>>| {
+            list.is_some_and(|list| list.binary_search(&door).is_ok())
+        };
+        lists(self.trusts_arn.get(&subject.arn))
+            || can_assume && lists(self.trusts_account.get(&subject.account))
     }
 }
 

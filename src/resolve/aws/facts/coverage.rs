@@ -1,26 +1,35 @@
 //! What was and was not seen.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::super::documents::{DocId, Source};
+use super::super::organization::GuardrailKind;
 use super::super::subject::Limit;
+use super::super::world::several;
 use super::{Facts, gap};
 use crate::model::{Coverage, Seen, Sym, System};
 
 /// Most policies named in one reason.
 const NAMED: usize = 3;
 
+/// The account a document bears on, the coverage kind its damage shows under, and what
+/// it is there.
+type Bearer = (Sym, &'static str, String);
+
 impl Facts<'_, '_> {
     pub(super) fn add_coverage(&mut self) {
         let world = self.world;
-        for found in &world.gaps {
+        let gaps: Vec<Coverage> = world.gaps.iter().cloned().chain(self.damaged()).collect();
+        for found in &gaps {
             self.build.coverage(found.clone());
         }
-        let spoilt: FxHashSet<(Sym, Sym)> = world
-            .gaps
+        let spoilt: FxHashSet<(Sym, Sym)> = gaps
             .iter()
             .map(|found| (found.tenant, found.kind))
             .collect();
         let mut missing = self.missing_policies();
+        // Told even where other policies are damaged: the remedies differ.
+        let mut absent = Vec::new();
         for (id, account) in &world.accounts {
             let mut state = |coverage: Coverage| {
                 if !spoilt.contains(&(coverage.tenant, coverage.kind)) {
@@ -48,12 +57,13 @@ impl Facts<'_, '_> {
             });
             if account.details {
                 let lacking = missing.remove(id).unwrap_or_default();
-                state(if lacking.is_empty() {
-                    complete("aws.policies", account.policies.len())
+                if lacking.is_empty() {
+                    state(complete("aws.policies", account.policies.len()));
                 } else {
-                    gap(*id, "aws.policies", Seen::Partial, told(&lacking))
-                        .remedy("allow iam:GetPolicy and iam:GetPolicyVersion, or supply boundary-policies.json")
-                });
+                    absent.push(gap(*id, "aws.policies", Seen::Partial, told(&lacking)).remedy(
+                        "allow iam:GetPolicy and iam:GetPolicyVersion, or supply boundary-policies.json",
+                    ));
+                }
             }
             state(match &account.report {
                 Some(report) => {
@@ -151,7 +161,24 @@ impl Facts<'_, '_> {
                 .scps
                 .as_ref()
                 .map(|levels| levels.iter().map(Vec::len).sum());
+            let levels = world.organization.levels(*id, GuardrailKind::Scp);
+            let bare = levels
+                .iter()
+                .flatten()
+                .filter(|level| level.is_empty())
+                .count();
             state(match scps {
+                Some(_) if bare > 0 => gap(
+                    *id,
+                    "aws.scps",
+                    Seen::Partial,
+                    format!(
+                        "{bare} levels above this account have no service control policy in the \
+                         data, and AWS keeps one on each: what they forbid is reported as allowed"
+                    ),
+                )
+                .remedy("allow organizations:ListTargetsForPolicy in the management account")
+                .optional(),
                 Some(items) => complete("aws.scps", items).optional(),
                 None => gap(
                     *id,
@@ -162,6 +189,31 @@ impl Facts<'_, '_> {
                 .remedy("allow organizations:ListPolicies, DescribePolicy and ListTargetsForPolicy in the management account")
                 .optional(),
             });
+            let bearing = rails.rcps.iter().flatten().count() - rails.rcps.len();
+            state(match (world.organization.policies_read, rails.rcps_doubtful) {
+                (true, false) => complete("aws.rcps", bearing).optional(),
+                (true, true) => gap(
+                    *id,
+                    "aws.rcps",
+                    Seen::Partial,
+                    "which resource control policies bear on this account is not in the data: \
+                     what they may forbid is reported as conditional",
+                )
+                .remedy("allow organizations:ListChildren in the management account")
+                .optional(),
+                (false, _) => gap(
+                    *id,
+                    "aws.rcps",
+                    Seen::None,
+                    "resource control policies were not supplied: what they forbid is reported as \
+                     allowed",
+                )
+                .remedy("allow organizations:ListPolicies, DescribePolicy and ListTargetsForPolicy in the management account")
+                .optional(),
+            });
+        }
+        for found in absent {
+            self.build.coverage(found);
         }
         self.add_organization_coverage();
     }
@@ -208,16 +260,131 @@ impl Facts<'_, '_> {
         }
     }
 
-    /// Policies that somebody has and the data lacks, or that cannot be read.
-    fn missing_policies(&self) -> rustc_hash::FxHashMap<Sym, Vec<Sym>> {
-        let mut missing: rustc_hash::FxHashMap<Sym, Vec<Sym>> = rustc_hash::FxHashMap::default();
+    /// Policy documents that are there and cannot be judged, whole or in part.
+    fn damaged(&self) -> Vec<Coverage> {
+        let world = self.world;
+        let damaged = world.documents.damaged();
+        if damaged.is_empty() {
+            return Vec::new();
+        }
+        let bearers = self.bearers(damaged);
+        let mut found: Vec<Coverage> = Vec::new();
+        for (source, doc) in damaged {
+            let reasons = self.damage(*source, *doc);
+            for (tenant, kind, whose) in bearers.get(&source.place()).into_iter().flatten() {
+                found.extend(reasons.iter().map(|(place, message)| {
+                    let reason = format!("{place}: {whose} cannot be judged: {message}");
+                    gap(*tenant, kind, Seen::Partial, reason).remedy(
+                        "check the policy in AWS and export it again; what it allows or forbids \
+                         is not evaluable until then",
+                    )
+                }));
+            }
+        }
+        found.sort_by(|a, b| (a.tenant, a.kind, &a.reason).cmp(&(b.tenant, b.kind, &b.reason)));
+        found.dedup();
+        found
+            .chunk_by(|a, b| (a.tenant, a.kind) == (b.tenant, b.kind))
+            .flat_map(|same| several(same.iter().cloned()))
+            .collect()
+    }
+
+    /// Where and how a document is damaged.
+    fn damage(&self, source: Source<'_>, doc: DocId) -> Vec<(String, String)> {
+        let place = |range| match source.locate(self.world.files, range) {
+            Some(at) => format!("{}:{}:{}", at.file, at.line, at.column),
+            None => self.world.files[source.file].name.to_string(),
+        };
+        match &self.world.documents.get(doc).policy {
+            Err(message) => vec![(place(0..0), message.clone())],
+            Ok(policy) => {
+                let problems = policy.document().problems.iter();
+                problems
+                    .filter(|problem| problem.lost)
+                    .map(|problem| (place(problem.range.clone()), problem.to_string()))
+                    .collect()
+            }
+        }
+    }
+
+    /// Which accounts damaged documents bear on, and as what.
+    fn bearers(&self, damaged: &[(Source<'_>, DocId)]) -> FxHashMap<(usize, usize), Vec<Bearer>> {
+        let world = self.world;
+        let mut bearers: FxHashMap<_, Vec<Bearer>> = damaged
+            .iter()
+            .map(|(source, _)| (source.place(), Vec::new()))
+            .collect();
+        let mut add = |source: Option<Source<'_>>, tenant: Sym, kind, whose: String| {
+            if let Some(list) = source.and_then(|source| bearers.get_mut(&source.place())) {
+                list.push((tenant, kind, whose));
+            }
+        };
+        for (id, account) in &world.accounts {
+            for holder in &account.holders {
+                let arn = holder.arn;
+                let trust = format!("the trust policy of `{arn}`");
+                add(holder.trust, *id, "aws.policies", trust);
+                for grant in holder.grants.iter().filter(|grant| grant.arn.is_none()) {
+                    let whose = format!("the inline policy `{}` of `{arn}`", grant.name);
+                    add(grant.source, *id, "aws.policies", whose);
+                }
+            }
+            for (arn, policy) in &account.policies {
+                add(
+                    policy.source,
+                    *id,
+                    "aws.policies",
+                    format!("the policy `{arn}`"),
+                );
+            }
+            for kind in [GuardrailKind::Scp, GuardrailKind::Rcp] {
+                let levels = world.organization.levels(*id, kind).into_iter().flatten();
+                for rail in levels.flatten() {
+                    let (what, name) = match kind {
+                        GuardrailKind::Scp => ("aws.scps", "service control policy"),
+                        GuardrailKind::Rcp => ("aws.rcps", "resource control policy"),
+                    };
+                    add(
+                        Some(rail.source),
+                        *id,
+                        what,
+                        format!("the {name} `{}`", rail.id),
+                    );
+                }
+            }
+        }
+        let tenant = self.center_tenant();
+        for set in &world.identity_center.sets {
+            let whose = format!("the inline policy of the permission set `{}`", set.name);
+            add(set.inline, tenant, "aws.identity-center", whose);
+        }
+        for (file, source) in &world.bare {
+            let name = self.world.files[*file].name;
+            add(Some(*source), name, "aws.policies", "the policy".to_owned());
+        }
+        bearers
+    }
+
+    /// Policies that somebody has and the data lacks.
+    fn missing_policies(&self) -> FxHashMap<Sym, Vec<Sym>> {
+        let mut missing: FxHashMap<Sym, Vec<Sym>> = FxHashMap::default();
         for subject in &self.subjects.list {
             let list = missing.entry(subject.account).or_default();
-            for held in subject.held.iter().filter(|held| held.doc.is_none()) {
+            for held in subject
+                .held
+                .iter()
+                .filter(|held| held.grant.source.is_none())
+            {
                 list.push(held.grant.arn.unwrap_or(held.grant.name));
             }
             if subject.limit == Limit::Missing {
-                list.extend(subject.boundary);
+                let policies = self.world.accounts.get(&subject.account);
+                let policies = policies.map(|account| &account.policies);
+                let known = |arn: &Sym| {
+                    let policy = policies.and_then(|policies| policies.get(arn));
+                    policy.is_some_and(|policy| policy.source.is_some())
+                };
+                list.extend(subject.boundary.filter(|arn| !known(arn)));
             }
         }
         for list in missing.values_mut() {
@@ -235,7 +402,7 @@ fn told(lacking: &[Sym]) -> String {
         more => format!(" and {more} more"),
     };
     format!(
-        "{} attached or boundary policies have no readable document in the data ({}{more}); what \
+        "{} attached or boundary policies are not in the data ({}{more}); what \
          their holders may do is not evaluable",
         lacking.len(),
         names.join(", ")

@@ -250,8 +250,8 @@ impl<'w> Facts<'w, '_> {
             .docs
             .iter()
             .any(|doc| self.texts[doc.0 as usize].denies);
-        let free =
-            subject.limit == Limit::None && !denies && self.judge.rails(subject.account).open;
+        let rails = self.judge.rails(subject.account);
+        let free = subject.limit == Limit::None && !denies && rails.open && rails.rcps.is_empty();
         // The grant with the denies that bear on it.
         let mut with_denies: Vec<&Policy> = Vec::new();
         let identity: &[&Policy] = if denies {

@@ -5,6 +5,7 @@ mod credentials;
 mod entitlements;
 mod identities;
 mod paths;
+mod perimeter;
 mod tenants;
 mod trusts;
 
@@ -55,6 +56,8 @@ pub(super) struct Facts<'w, 'c> {
     techniques: &'w [catalogue::Technique],
     worth: Vec<Worth>,
     ways: Vec<Escalation>,
+    /// Privileged roles that let in everybody, and how many come in by that alone.
+    open: FxHashMap<SubjectId, usize>,
     /// Best verdict of a way, by walker.
     escalates: FxHashMap<SubjectId, Verdict>,
     /// Policies (by source in evidence) that carry a way that works outright.
@@ -133,10 +136,12 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
             tiers.worth(&judge, subject, wearing)
         })
         .collect();
-    let ways = escalation::search(&judge, tiers, techniques, &worth, probes.assume)?;
+    let escalation::Found { ways, open } =
+        escalation::search(&judge, tiers, techniques, &worth, probes.assume);
     let mut escalates: FxHashMap<SubjectId, Verdict> = FxHashMap::default();
     let mut carries = FxHashSet::default();
-    for way in &ways {
+    // Who gets in like everybody is told at the door, not of each.
+    for way in ways.iter().filter(|way| !way.everyone) {
         let best = escalates.entry(way.walker).or_default();
         *best = (*best).max(way.verdict);
         if way.verdict == Verdict::Yes {
@@ -160,6 +165,7 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         techniques,
         worth,
         ways,
+        open,
         escalates,
         carries,
         texts,

@@ -24,7 +24,7 @@ impl Facts<'_, '_> {
                 onward.insert(way.walker, way);
             }
         }
-        for way in &ways {
+        for way in ways.iter().filter(|way| !way.everyone) {
             self.add_path(way, &onward);
         }
         self.ways = ways;

@@ -10,6 +10,7 @@ use super::super::policy::{
 };
 use super::super::subject::{Subject, SubjectId, SubjectKind, is_reserved, is_service_linked};
 use super::Facts;
+use super::perimeter::let_in;
 use crate::model::{Claim, ClaimTest, IdentityKind, Sym, System, Tier, Trust, TrustKind, Verdict};
 
 /// An account that is nobody's: it stands for a stranger.
@@ -77,16 +78,8 @@ impl<'w> Facts<'w, '_> {
             let Some(doc) = world.documents.id(source) else {
                 continue;
             };
+            // A document that cannot be read is a gap already.
             let Ok(policy) = &world.documents.get(doc).policy else {
-                self.build.coverage(super::gap(
-                    subject.account,
-                    "aws.policies",
-                    crate::model::Seen::Partial,
-                    format!(
-                        "the trust policy of `{}` cannot be read: who may assume it is unknown",
-                        subject.arn
-                    ),
-                ));
                 continue;
             };
             let read = known
@@ -140,6 +133,7 @@ impl<'w> Facts<'w, '_> {
             let ranges = &policy.document().statements[trustee.statement as usize].range;
             fact.location = source.locate(self.world.files, ranges.clone());
             self.describe(&mut fact, subject, policy, read, trustee, &services);
+            self.keep_out(&mut fact, subject);
             people |= trustee.kind == TrustKind::Saml && trustee.verdict != Verdict::No;
             self.build.trust(fact);
         }
@@ -156,6 +150,7 @@ impl<'w> Facts<'w, '_> {
                 takers.push(who.arn);
             }
         }
+        let lets_in = self.open.get(&id).copied();
         let holder = subject.holder;
         let reserved = holder.is_some_and(is_reserved);
         let linked = holder.is_some_and(is_service_linked);
@@ -164,8 +159,31 @@ impl<'w> Facts<'w, '_> {
             takers.sort();
             identity.attrs.set("takers", takers);
         }
+        if let Some(count) = lets_in {
+            identity.attrs.set("lets_in", count);
+        }
         if !linked {
             identity.attrs.set("people_can_take", people || reserved);
+        }
+    }
+
+    /// Takes back what resource control policies do not let an AWS principal have.
+    fn keep_out(&self, fact: &mut Trust, subject: &Subject<'_>) {
+        let whole = fact.kind == TrustKind::Tenant;
+        if !whole && fact.kind != TrustKind::Identity {
+            return;
+        }
+        let named = match fact.trustee_tenant {
+            Some(account) if whole => Principal::parse(&account),
+            _ => Principal::parse(&fact.trustee),
+        };
+        let Ok(principal) = named else {
+            return;
+        };
+        let (verdict, residual) = let_in(self.judge, subject, &principal, whole);
+        if verdict < fact.verdict {
+            fact.verdict = verdict;
+            fact.residual = residual.map(|text| Sym::new(&text));
         }
     }
 
@@ -276,9 +294,12 @@ impl<'w> Facts<'w, '_> {
         }
         match trustee.kind {
             TrustKind::Anyone => {
-                fact.external = !inside;
+                let strangers = stranger().map_or(Verdict::Yes, |stranger| {
+                    let_in(self.judge, subject, &stranger, true).0
+                });
+                fact.external = !inside && strangers != Verdict::No;
                 fact.attrs.set("account_root", true);
-                if self.admits_stranger(subject, policy) {
+                if strangers == Verdict::Yes && self.admits_stranger(subject, policy) {
                     fact.witness = Some(Sym::new(&format!("arn:aws:iam::{STRANGER}:role/anyone")));
                 }
             }
@@ -338,7 +359,7 @@ impl<'w> Facts<'w, '_> {
 
     /// Whether somebody of an account nobody knows is let in.
     fn admits_stranger(&self, subject: &Subject<'_>, policy: &Policy) -> bool {
-        let Ok(stranger) = Principal::parse(&format!("arn:aws:iam::{STRANGER}:role/anyone")) else {
+        let Some(stranger) = stranger() else {
             return false;
         };
         let action = Action::new("sts:AssumeRole");
@@ -456,6 +477,11 @@ impl<'w> Facts<'w, '_> {
             }
         }
     }
+}
+
+/// Somebody of an account nobody knows.
+fn stranger() -> Option<Principal> {
+    Principal::parse(&format!("arn:aws:iam::{STRANGER}:role/anyone")).ok()
 }
 
 /// Whether a claim keeps anybody out: it must be there and be something.

@@ -1,11 +1,12 @@
 //! A document with an index by service, so that a request looks only at statements
 //! that may concern it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::document::{Document, DocumentError, Statement};
+use super::element::{Actions, Resources};
 use super::request::Action;
-use crate::model::Sym;
+use crate::model::{Effect, Sym};
 
 /// A policy document compiled for evaluation. Each distinct document is compiled
 /// once and shared.
@@ -47,6 +48,26 @@ impl Policy {
     /// Parses and compiles a document's JSON text.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         Document::parse(text).map(Policy::new)
+    }
+
+    /// A policy that allows everything on everything.
+    pub fn everything() -> &'static Policy {
+        static EVERYTHING: LazyLock<Policy> = LazyLock::new(|| {
+            let statement = Statement {
+                sid: None,
+                effect: Effect::Allow,
+                principals: None,
+                actions: Actions::new(false, &["*"]),
+                resources: Some(Resources::new(false, &["*"], false)),
+                conditions: Box::default(),
+                range: 0..0,
+            };
+            Policy::new(Document {
+                statements: [statement].into(),
+                ..Document::default()
+            })
+        });
+        &EVERYTHING
     }
 
     /// The document.

@@ -58,7 +58,8 @@ pub struct Problem {
     pub range: Range<usize>,
     /// What.
     pub message: String,
-    /// The statement could not be kept, so the document says more than was read.
+    /// A statement, or part of one, could not be kept, so the document says more than
+    /// was read.
     pub lost: bool,
 }
 
@@ -131,7 +132,7 @@ impl Document {
         })
     }
 
-    /// Whether a statement could not be kept.
+    /// Whether a statement, or part of one, could not be kept.
     pub fn lost_statements(&self) -> bool {
         self.problems.iter().any(|problem| problem.lost)
     }
@@ -232,12 +233,20 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// A problem that takes something away from what the document says.
+    fn lose(&mut self, at: &RawValue, message: &str) {
+        self.problem(at, message);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.lost = true;
+        }
+    }
+
     /// All members of an object; none, with a problem, if it is something else.
     pub(super) fn object(&mut self, raw: &'a RawValue) -> Vec<(Cow<'a, str>, &'a RawValue)> {
         match serde_json::from_str::<Members<'a>>(raw.get()) {
             Ok(members) => members.0,
             Err(_) => {
-                self.problem(raw, "expected an object");
+                self.lose(raw, "expected an object");
                 Vec::new()
             }
         }
@@ -279,7 +288,7 @@ impl<'a> Reader<'a> {
             return vec![raw];
         }
         serde_json::from_str(raw.get()).unwrap_or_else(|_| {
-            self.problem(raw, "expected a list");
+            self.lose(raw, "expected a list");
             Vec::new()
         })
     }
@@ -299,7 +308,7 @@ impl<'a> Reader<'a> {
             Some(b'"') => self.string(raw),
             Some(b't' | b'f' | b'-' | b'0'..=b'9') => Some(Cow::Borrowed(raw.get())),
             _ => {
-                self.problem(raw, "expected a string, number or truth value");
+                self.lose(raw, "expected a string, number or truth value");
                 None
             }
         }
@@ -307,10 +316,14 @@ impl<'a> Reader<'a> {
 
     /// One or many strings.
     pub(super) fn strings(&mut self, raw: &'a RawValue) -> Vec<Cow<'a, str>> {
-        let list = self.list(raw);
-        list.into_iter()
-            .filter_map(|raw| self.string(raw))
-            .collect()
+        let mut texts = Vec::new();
+        for raw in self.list(raw) {
+            match serde_json::from_str::<plain::Word<'a>>(raw.get()) {
+                Ok(text) => texts.push(text.0),
+                Err(_) => self.lose(raw, "expected a string"),
+            }
+        }
+        texts
     }
 
     /// The elements of a statement of any spelling.

@@ -322,6 +322,19 @@ impl Context {
     }
 }
 
+/// Services with one endpoint for the whole partition, which is in us-east-1: a fence
+/// around regions shuts them out unless it spares them (IAM User Guide, "AWS global
+/// condition context keys", `aws:RequestedRegion`; AWS General Reference, "Global
+/// services").
+const GLOBAL_SERVICES: &[&str] = &[
+    "account",
+    "cloudfront",
+    "iam",
+    "organizations",
+    "route53",
+    "route53domains",
+];
+
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -353,10 +366,33 @@ impl Request<'_> {
         {
             return Found::One(account);
         }
+        if self.context.open
+            && let Some(found) = self.inferred(key)
+        {
+            return found;
+        }
         if self.context.open {
             Found::Unknown
         } else {
             Found::Missing
+        }
+    }
+
+    /// What can be told of a key although nobody gave it.
+    fn inferred(&self, key: &str) -> Option<Found<'_>> {
+        let account = self.principal.account();
+        match key {
+            // What belongs to the principal's account belongs to its organisation.
+            "aws:resourceorgid" if self.owner() == Some(account) => {
+                self.context.get("aws:principalorgid")
+            }
+            "aws:requestedregion"
+                if self.principal.partition() == "aws"
+                    && GLOBAL_SERVICES.contains(&self.action.service().as_str()) =>
+            {
+                Some(Found::One("us-east-1"))
+            }
+            _ => None,
         }
     }
 

@@ -27,6 +27,16 @@ pub struct AuthorizationDetails<'a> {
     pub is_truncated: bool,
 }
 
+impl AuthorizationDetails<'_> {
+    /// Whether it tells nothing of anybody.
+    pub fn is_empty(&self) -> bool {
+        self.user_detail_list.is_empty()
+            && self.group_detail_list.is_empty()
+            && self.role_detail_list.is_empty()
+            && self.policies.is_empty()
+    }
+}
+
 /// A user.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -8,6 +8,7 @@ pub mod document;
 pub mod iam;
 pub mod organization;
 pub mod report;
+pub mod salvage;
 pub mod sso;
 
 use std::borrow::Cow;
@@ -99,34 +100,36 @@ impl<'a> File<'a> {
     /// The pages in this file: values one after the other, one per line, or the
     /// elements of one array. Stops at the first that cannot be used.
     pub fn pages<T: Deserialize<'a>>(&self) -> (Vec<T>, Option<Unusable>) {
-        let unusable = |error: &serde_json::Error| {
-            let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
-            let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
-            Unusable {
-                location: Location {
-                    file: self.name,
-                    line,
-                    column,
-                    end_line: line,
-                    end_column: column.saturating_add(1),
-                },
-                message: error.to_string(),
-            }
-        };
         if self.text.trim_start().starts_with('[') {
             return match serde_json::from_str(self.text) {
                 Ok(pages) => (pages, None),
-                Err(error) => (Vec::new(), Some(unusable(&error))),
+                Err(error) => (Vec::new(), Some(self.unusable(&error))),
             };
         }
         let mut pages = Vec::new();
         for page in serde_json::Deserializer::from_str(self.text).into_iter() {
             match page {
                 Ok(page) => pages.push(page),
-                Err(error) => return (pages, Some(unusable(&error))),
+                Err(error) => return (pages, Some(self.unusable(&error))),
             }
         }
         (pages, None)
+    }
+
+    /// Where and why the JSON of this file cannot be used.
+    fn unusable(&self, error: &serde_json::Error) -> Unusable {
+        let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
+        let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
+        Unusable {
+            location: Location {
+                file: self.name,
+                line,
+                column,
+                end_line: line,
+                end_column: column.saturating_add(1),
+            },
+            message: error.to_string(),
+        }
     }
 }
 
