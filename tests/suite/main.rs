@@ -11,6 +11,7 @@ mod cli;
 mod company;
 mod dependencies;
 mod docs;
+mod fuzz;
 mod github;
 mod github_contract;
 mod github_fixture;
