@@ -22,6 +22,7 @@ mod kubernetes_facts;
 mod kubernetes_live;
 mod kubernetes_rules;
 mod kubernetes_simulate;
+mod ledger;
 mod packaging;
 mod reports;
 mod rules;

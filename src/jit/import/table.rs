@@ -37,6 +37,10 @@ use crate::model::{
 const FIELDS: &[(&str, &str)] = &[
     ("id", "the request's own id"),
     (
+        "grant",
+        "the id of a grant that another source told about, to add to it",
+    ),
+    (
         "kind",
         "assignment, activation, membership, binding, session, lease or credential",
     ),
@@ -417,9 +421,14 @@ fn events<G: Fn(&str) -> Option<String>>(
     default_source: &str,
 ) -> Result<(), String> {
     let id = row.text("id").ok_or("`id` is empty")?;
-    let system = row
-        .text("system")
-        .ok_or("`system` is empty; name it under `constants` in the map")?;
+    let other = row.text("grant");
+    let system = match (row.text("system"), &other) {
+        (Some(system), _) => Some(system),
+        (None, Some(_)) => None,
+        (None, None) => {
+            return Err("`system` is empty; name it under `constants` in the map".to_owned());
+        }
+    };
     let subject_kind = row.one_of(
         "subject_kind",
         &[
@@ -497,6 +506,9 @@ fn events<G: Fn(&str) -> Option<String>>(
     let instance = book.instance(input);
     let mut origin = book.origin(&source, instance, &id, input);
     origin.class = EvidenceClass::Manual;
+    if let Some(other) = other {
+        origin.grant = Sym::new(&other);
+    }
     let scope: BTreeMap<Sym, Sym> = row
         .map
         .columns
@@ -515,7 +527,7 @@ fn events<G: Fn(&str) -> Option<String>>(
     event.data = Data {
         kind,
         subject,
-        system: Some(Sym::new(&system)),
+        system: system.as_deref().map(Sym::new),
         privs: row
             .text("privilege")
             .iter()

@@ -441,9 +441,14 @@ impl Folding {
         self.break_glass |= data.break_glass == Some(true);
         self.drill |= data.drill == Some(true);
         self.externally_modified |= data.externally_modified == Some(true);
-        let told: Vec<_> = data.quality.iter().map(|(k, v)| (*k, *v)).collect();
-        for (field, quality) in told {
-            self.quality(field, quality);
+        if data.quality.is_empty() {
+            return;
+        }
+        // A source that says what it can tell says it of all fields: those it does not
+        // name it records.
+        for field in GrantField::ALL {
+            let quality = data.quality.get(field).copied();
+            self.quality(*field, quality.unwrap_or(Quality::Recorded));
         }
     }
 
