@@ -631,14 +631,10 @@ fn events<G: Fn(&str) -> Option<String>>(
     book.used();
     let missing =
         "a file that was written by hand or exported with a filter does not say what it leaves out";
-    book.covers(
-        &origin,
-        &system,
-        None,
-        &[],
-        Some(missing),
-        &[requested, approved, issued, ended],
-    );
+    if let Some(system) = system {
+        let times = [requested, approved, issued, ended];
+        book.covers(&origin, &system, None, &[], Some(missing), &times);
+    }
     Ok(())
 }
 

@@ -246,6 +246,11 @@ impl Fact {
         self.at.0.as_ref().map(|(_, (at, _))| *at)
     }
 
+    /// What the source of the time can say about it.
+    fn quality(&self) -> Option<Quality> {
+        self.at.0.as_ref().map(|(rank, _)| rank.2.0)
+    }
+
     fn actor(&self) -> Option<Actor> {
         let with_time = self.at.0.as_ref().and_then(|(_, (_, by))| *by);
         with_time.or_else(|| self.by.0.as_ref().map(|(_, by)| *by))
@@ -327,10 +332,7 @@ impl Folding {
             EventKind::Requested => self.requested.tell(rank, &event),
             EventKind::Approved => self.approve(rank, &event),
             EventKind::Denied | EventKind::Withdrawn => self.refused = true,
-            EventKind::Issued => {
-                self.quality(GrantField::IssuedAt, event.at_quality);
-                self.issued.tell(rank, &event);
-            }
+            EventKind::Issued => self.issued.tell(rank, &event),
             EventKind::Activated => {
                 self.was_used = true;
                 let session = event.data.session.take().unwrap_or_default();
@@ -353,7 +355,6 @@ impl Folding {
                 if event.data.cause == Some(EndCause::Failed) {
                     self.failed = true;
                 }
-                self.quality(GrantField::EndedAt, event.at_quality);
                 self.ended.tell(rank, &event);
                 self.cause.offer(rank, event.data.cause);
                 self.result.offer(rank, event.data.result);
@@ -467,7 +468,6 @@ impl Folding {
             (None, None) => event.data.artefact.or(Some(event.source.object)),
             _ => None,
         };
-        self.quality(GrantField::ApprovedAt, event.at_quality);
         let consent = self.approvals.entry((by, policy, record)).or_default();
         consent.fact.tell(rank, event);
         consent.channel.offer(rank, event.data.channel);
@@ -554,17 +554,41 @@ impl Folding {
         grant.reviewed_by = self.reviewed.actor();
         grant.reviewed = self.reviewed.time();
         grant.renews = self.renews.value();
+        // A time that is there is as good as its source says; about one that is not, the
+        // sources say whether they could have kept it.
+        let approved: Vec<Option<Quality>> = self
+            .approvals
+            .values()
+            .map(|consent| consent.fact.quality())
+            .collect();
+        let timeless = approved.contains(&None);
+        let approved_at = match timeless {
+            true => None,
+            false => approved.into_iter().flatten().max(),
+        };
+        let known = [
+            (GrantField::IssuedAt, self.issued.quality()),
+            (GrantField::EndedAt, self.ended.quality()),
+            (GrantField::ApprovedAt, approved_at),
+        ];
         grant.approvals = approvals(self.approvals);
-        let timeless = grant.approvals.iter().any(|approval| approval.at.is_none());
         for (field, (best, worst)) in self.qualities {
-            let quality = match field {
-                GrantField::ApprovedAt if timeless => worst,
-                _ => best,
-            };
-            if quality != Quality::Recorded {
+            grant.set_quality(
+                field,
+                match field {
+                    GrantField::ApprovedAt if timeless => worst,
+                    _ => best,
+                },
+            );
+        }
+        for (field, quality) in known {
+            if let Some(quality) = quality {
                 grant.set_quality(field, quality);
             }
         }
+        grant
+            .qualities
+            .retain(|(_, quality)| *quality != Quality::Recorded);
         grant.events = in_order(self.events);
         grant.location = self.place.map(|(file, line)| Location {
             line: u32::try_from(line).unwrap_or(u32::MAX),
