@@ -3,7 +3,7 @@
 //! Just-in-time systems do not keep the proof: they delete sessions after a month,
 //! overwrite times, store no approval time at all. So what they and the targets' own
 //! logs say is harvested as events, one a line of JSON, and kept. A grant is a view
-//! folded from its events ([`fold()`]) and never stored as truth, because proof needs
+//! folded from its events ([`Folder`]) and never stored as truth, because proof needs
 //! the events of several systems about one grant.
 //!
 //! * [`event`]: what a line says
