@@ -13,8 +13,8 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::record::{self, at, string, time};
-use super::{Book, ImportError, Input, Kind, Origin, RECORDED};
-use crate::jit::ledger::event::{Data, EventKind, Mechanism, Party};
+use super::{Book, INFERRED, ImportError, Input, Kind, Origin, RECORDED};
+use crate::jit::ledger::event::{ApprovalPolicy, Data, EventKind, Mechanism, Party};
 use crate::model::{
     Channel, EndCause, EndResult, EvidenceClass, GrantField, GrantKind, Quality, Sym,
 };
@@ -283,7 +283,21 @@ impl<'e> Audit<'e> {
                 approvals(book, &origin, &held.approvals);
                 asker.or(taker)
             }
-            None => taker,
+            None => {
+                // Nobody was asked: a policy gave it out by itself.
+                if let Some(policy) = event.granting.first() {
+                    let mut approved = book.event(&origin, EventKind::Approved);
+                    approved.data.channel = Some(Channel::AutoPolicy);
+                    approved.data.policy_id = Some(*policy);
+                    approved.data.approval_policy = Some(ApprovalPolicy {
+                        required: Some(0),
+                        auto_allowed: Some(true),
+                        ..ApprovalPolicy::default()
+                    });
+                    book.push(approved.at(Some(event.time), INFERRED));
+                }
+                taker
+            }
         };
         let mut issued = book.event(&origin, EventKind::Issued);
         issued.data = Data {
