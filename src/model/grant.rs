@@ -452,6 +452,24 @@ pub struct Grant {
     /// Further marks: `SELF_APPROVED`, `TTL_TOO_LONG`, …; sorted.
     #[serde(default)]
     pub flags: Vec<Sym>,
+    /// How many grants name the same work item, this one included.
+    #[serde(default)]
+    pub ticket_grants: u32,
+    /// Share of the last days that this person's grants for the same thing covered, in
+    /// hundredths.
+    #[serde(default)]
+    pub persistence: u8,
+    /// By how much its removal was late at least: it was still seen this long after
+    /// its end. `None` where it was not seen gone.
+    #[serde(default)]
+    pub late_at_least: Option<jiff::SignedDuration>,
+    /// By how much its removal was late at most: this long after its end it was seen
+    /// gone.
+    #[serde(default)]
+    pub late_at_most: Option<jiff::SignedDuration>,
+    /// What was made under it and outlives it, by the target's own ids; sorted.
+    #[serde(default)]
+    pub minted: Vec<Sym>,
 }
 
 impl Grant {
@@ -510,6 +528,29 @@ impl Grant {
             entitlements: Vec::new(),
             state: None,
             flags: Vec::new(),
+            ticket_grants: 0,
+            persistence: 0,
+            late_at_least: None,
+            late_at_most: None,
+            minted: Vec::new(),
+        }
+    }
+
+    /// What is granted, in words: privileges and scope.
+    pub fn what(&self) -> String {
+        let list = |items: Vec<String>| items.join(", ");
+        let privileges = list(self.privileges.iter().map(Sym::to_string).collect());
+        let scope = list(
+            self.scope
+                .iter()
+                .map(|(key, value)| format!("{key} {value}"))
+                .collect(),
+        );
+        match (privileges.is_empty(), scope.is_empty()) {
+            (true, true) => "something not named".to_owned(),
+            (false, true) => privileges,
+            (true, false) => format!("something on {scope}"),
+            (false, false) => format!("{privileges} on {scope}"),
         }
     }
 

@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::value::{Object, Scope};
 use crate::model::{
     Activation, ClaimTest, Credential, Entitlement, EntitlementId, Evidence, FactKey, Finding,
-    Identity, Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
+    Grant, Identity, Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
 };
 
 /// Most pieces of evidence shown for one finding.
@@ -99,7 +99,12 @@ pub(super) fn of<'f>(
             entitlement: None,
             key: court.inventory.tenant_key(fact),
         },
-        Object::Absent | Object::Limits(_) | Object::Claim(_) | Object::Step(_) => return None,
+        Object::Grant(fact) => of_grant(fact, court.inventory),
+        Object::Absent
+        | Object::Limits(_)
+        | Object::Claim(_)
+        | Object::Step(_)
+        | Object::Approval(_) => return None,
     };
     Some(Finding {
         id: id(rule.id, facts.key),
@@ -311,5 +316,51 @@ fn path(fact: &Path, inventory: &Inventory) -> Facts {
         location: fact.location.or(walker.location),
         entitlement: None,
         key: inventory.path_key(fact),
+    }
+}
+
+/// A grant, with the events of its chain as evidence.
+fn of_grant(fact: &Grant, inventory: &Inventory) -> Facts {
+    let mut evidence: Vec<Evidence> = fact
+        .events
+        .iter()
+        .map(|event| {
+            let mut what = event.what.to_string();
+            if let Some(by) = event.by {
+                let _ = write!(what, " by {by}");
+            }
+            if let Some(at) = event.at {
+                let _ = write!(what, " at {at}");
+            }
+            let _ = write!(what, " ({})", event.class);
+            Evidence::new(what, fact.source).at(fact.location)
+        })
+        .collect();
+    if evidence.is_empty() {
+        evidence.push(Evidence::new(fact.what(), fact.source).at(fact.location));
+    }
+    evidence.truncate(MAX_EVIDENCE);
+    let entitlement = fact.entitlements.first().map(|at| {
+        let live = inventory.entitlement(*at);
+        inventory.entitlement_id(live)
+    });
+    Facts {
+        system: fact.system,
+        tenant: fact.tenant,
+        subject: match (fact.identity, fact.subject) {
+            (Some(at), _) => about(inventory.identity(at)),
+            (None, subject) => Subject {
+                id: subject.map_or(fact.id, |who| Sym::new(&who.to_string())),
+                kind: Sym::new("grant"),
+                name: subject.map_or(fact.id, |who| who.id),
+            },
+        },
+        tier: fact.tier,
+        activation: None,
+        evidence,
+        steps: Vec::new(),
+        location: fact.location,
+        entitlement,
+        key: inventory.grant_key(fact),
     }
 }

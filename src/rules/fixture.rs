@@ -16,8 +16,8 @@ use super::schema::{Field, FieldDef, RecordDef, Schema, Subject, Ty};
 use super::value::{Object, Root};
 use crate::config::{Limits, parse_duration};
 use crate::model::{
-    Attrs, Credential, Entitlement, FactKind, Gate, Identity, IdentityKind, IdentityRef, Inventory,
-    Path, Sym, System, Tenant, Tier, Trust, TrustKind, Value, Verdict,
+    Attrs, Credential, Entitlement, FactKind, Gate, Grant, Identity, IdentityKind, IdentityRef,
+    Inventory, Path, Progress, Sym, System, Tenant, Tier, Trust, TrustKind, Value, Verdict,
 };
 
 /// The moment of judgement of tests that name none.
@@ -43,7 +43,7 @@ impl Fixture {
             FactKind::Trust => all.trusts.first().map(Object::Trust),
             FactKind::Path => all.paths.first().map(Object::Path),
             FactKind::Source => all.tenants.first().map(Object::Tenant),
-            FactKind::Grant => None,
+            FactKind::Grant => all.grants.first().map(Object::Grant),
         }
         .unwrap_or_default()
     }
@@ -193,7 +193,15 @@ impl Reader<'_> {
                 };
                 all.paths.push(self.record(base, fact, record)?);
             }
-            FactKind::Identity | FactKind::Source | FactKind::Grant => {}
+            FactKind::Grant => {
+                let mut base = Grant::new("grant", "source", system.as_str());
+                base.system = system;
+                base.tenant = tenant;
+                base.progress = Progress::Issued;
+                base.identity = given(Root::Holder).map(|_| holder);
+                all.grants.push(self.record(base, fact, record)?);
+            }
+            FactKind::Identity | FactKind::Source => {}
         }
         let limits = match given(Root::Limits) {
             Some((node, record)) => self.limits(node, record)?,
@@ -340,7 +348,7 @@ impl Reader<'_> {
             return self.fail(&node.at, message, "not a mapping");
         };
         let mut json = Map::new();
-        for field in def.fields {
+        for field in def.fields.iter().filter(|field| !field.optional) {
             let default = match field.ty {
                 Ty::Bool => json!(false),
                 Ty::List => json!([]),

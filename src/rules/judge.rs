@@ -83,6 +83,7 @@ impl<'f> Court<'f> {
             Object::Credential(fact) => (or_absent(fact.identity.map(identity)), Object::Absent),
             Object::Trust(fact) => (identity(fact.target), or_absent(fact.source.map(identity))),
             Object::Path(fact) => (identity(fact.from), or_absent(fact.to.map(identity))),
+            Object::Grant(fact) => (or_absent(fact.identity.map(identity)), Object::Absent),
             _ => (Object::Absent, Object::Absent),
         };
         let tenant = place(fact).and_then(|key| self.tenants.get(&key));
@@ -107,8 +108,13 @@ fn place(fact: Object<'_>) -> Option<(System, Sym)> {
         Object::Identity(fact) => Some((fact.system, fact.tenant)),
         Object::Trust(fact) => Some((fact.system, fact.tenant)),
         Object::Path(fact) => Some((fact.system, fact.tenant)),
+        Object::Grant(fact) => Some((fact.system, fact.tenant)),
         Object::Tenant(fact) => Some((fact.system, fact.id)),
-        Object::Absent | Object::Limits(_) | Object::Claim(_) | Object::Step(_) => None,
+        Object::Absent
+        | Object::Limits(_)
+        | Object::Claim(_)
+        | Object::Step(_)
+        | Object::Approval(_) => None,
     }
 }
 
@@ -153,6 +159,7 @@ fn facts(inventory: &Inventory) -> impl Iterator<Item = Object<'_>> {
         .chain(credentials)
         .chain(trusts)
         .chain(paths)
+        .chain(inventory.grants.iter().map(Object::Grant))
 }
 
 /// Judges everything.
@@ -174,7 +181,7 @@ pub(super) fn judge(
             FactKind::Trust => inventory.trusts.len(),
             FactKind::Path => inventory.paths.len(),
             FactKind::Source => inventory.tenants.len(),
-            FactKind::Grant => 0,
+            FactKind::Grant => inventory.grants.len(),
         };
         (0..count)
             .into_par_iter()
@@ -186,7 +193,8 @@ pub(super) fn judge(
                     FactKind::Identity => Object::Identity(&inventory.identities[at]),
                     FactKind::Trust => Object::Trust(&inventory.trusts[at]),
                     FactKind::Path => Object::Path(&inventory.paths[at]),
-                    FactKind::Source | FactKind::Grant => Object::Tenant(&inventory.tenants[at]),
+                    FactKind::Grant => Object::Grant(&inventory.grants[at]),
+                    FactKind::Source => Object::Tenant(&inventory.tenants[at]),
                 };
                 let system = place(fact).map(|(system, _)| system);
                 let candidates = system.map_or(&[][..], |system| rules.index.of(kind, system));

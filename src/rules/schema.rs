@@ -175,6 +175,12 @@ enums! {
     TRUST_KIND "trust kind" ["anyone" "tenant" "identity" "service" "saml" "oidc" "service-account" "shared-secret"]
     CLAIM_TEST "claim test" ["equals" "like" "not-equals" "not-like"]
     GATE "gate" ["none" "unproved" "proved" "unknown"]
+    GRANT_KIND "grant kind" ["assignment" "activation" "membership" "binding" "session" "lease" "credential" "eligibility"]
+    PROGRESS "progress" ["pending" "refused" "issued" "failed"]
+    CHANNEL "channel" ["jit-tool" "itsm" "github" "vault" "auto-policy" "chat" "email" "verbal" "other"]
+    END_CAUSE "end cause" ["expiry" "handed_back" "task_complete" "revoked" "external" "failed"]
+    END_RESULT "end result" ["confirmed" "unconfirmed" "failed"]
+    EVIDENCE "evidence class" ["E0" "E1" "E2" "E3" "E4"]
 }
 
 /// Declares a record: `name type [optional]; doc => |fact| accessor`, then moments, each of which gives the optional
@@ -361,6 +367,54 @@ record!(STEP "step" None, Step {
 } moments {
 });
 
+record!(GRANT "grant" Some(FactKind::Grant), Grant {
+    system Ty::Enum(&SYSTEM); "the system let into; `jit` for one that is not scanned" => |x| variant!(x.system);
+    tenant Ty::Str; "account, organisation, cluster or vault, or the realm where it is not a single one" => |x| x.tenant;
+    id Ty::Str; "its id in the ledger" => |x| x.id;
+    source Ty::Str; "the just-in-time system it was harvested from" => |x| x.source;
+    realm Ty::Str; "the system let into, as the ledger names it" => |x| x.realm;
+    kind Ty::Enum(&GRANT_KIND); "in what form access is given" => |x| variant!(x.kind);
+    what Ty::Str; "privileges and scope, in words" => |x| Sym::new(&x.what());
+    requester Ty::Str, optional; "who asked" => |x| x.requester.map(|who| Sym::new(&who.to_string()));
+    subject Ty::Str, optional; "who is let in" => |x| x.subject.map(|who| Sym::new(&who.to_string()));
+    privileges Ty::List; "what is granted" => |x| x.privileges.as_slice();
+    purpose Ty::Str, optional; "why, in words" => |x| x.purpose.as_deref().map(Sym::new);
+    ticket Ty::Str, optional; "the work item" => |x| x.ticket;
+    ticket_grants Ty::Int; "how many grants name the same work item, this one included" => |x| i64::from(x.ticket_grants);
+    approvals Ty::Records(&APPROVAL); "approvals given" => |x| x.approvals.as_slice();
+    progress Ty::Enum(&PROGRESS); "how far the request came" => |x| variant!(x.progress);
+    requested Ty::Time, optional; "when it was asked for" => |x| x.requested;
+    issued Ty::Time, optional; "when access was given" => |x| x.issued;
+    ended Ty::Time, optional; "when it ended, by its source" => |x| x.ended;
+    end_cause Ty::Enum(&END_CAUSE), optional; "why it ended" => |x| x.end_cause.map_or(Val::Missing, |cause| variant!(cause));
+    end_result Ty::Enum(&END_RESULT); "what is known about the removal" => |x| variant!(x.end_result);
+    externally_modified Ty::Bool; "its tool says that something else changed the access" => |x| x.externally_modified;
+    break_glass Ty::Bool; "emergency access" => |x| x.break_glass;
+    drill Ty::Bool; "a rehearsed emergency" => |x| x.drill;
+    incident Ty::Str, optional; "the incident it belongs to" => |x| x.incident;
+    reviewed Ty::Time, optional; "when it was reviewed" => |x| x.reviewed;
+    renews Ty::Str, optional; "the grant it renews" => |x| x.renews;
+    extensions Ty::Int; "how often it was extended" => |x| i64::from(x.extensions);
+    evidence Ty::Enum(&EVIDENCE); "the weakest evidence its times and approvals rest on" => |x| variant!(x.evidence);
+    tier Ty::Enum(&TIER); "the tier of what is granted, where it is known" => |x| variant!(x.tier);
+    state Ty::Str, optional; "the verdict of reconciliation: `COVERED`, `EXPIRED_BUT_LIVE`, `ORPHAN_EVIDENCE`, …" => |x| x.state;
+    flags Ty::List; "further marks of reconciliation: `SELF_APPROVED`, `TTL_TOO_LONG`, …" => |x| x.flags.as_slice();
+    persistence Ty::Int; "share of the last days that grants for the same thing covered, in percent" => |x| i64::from(x.persistence);
+    late_at_least Ty::Duration, optional; "it was still seen this long after its end" => |x| x.late_at_least;
+    late_at_most Ty::Duration, optional; "this long after its end it was seen gone" => |x| x.late_at_most;
+    minted Ty::List; "what was made under it and outlives it" => |x| x.minted.as_slice();
+} moments {
+    expires; "when it is to end", expires_never; "it has no end", expires_known => |x| x.expires;
+});
+
+record!(APPROVAL "approval" None, Approval {
+    by Ty::Str, optional; "who approved" => |x| x.by.map(|who| Sym::new(&who.to_string()));
+    at Ty::Time, optional; "when" => |x| x.at;
+    channel Ty::Enum(&CHANNEL); "by which way it came" => |x| variant!(x.channel);
+    policy Ty::Str, optional; "the policy that approved without a person" => |x| x.policy;
+} moments {
+});
+
 record!(TENANT "tenant" Some(FactKind::Source), Tenant {
     system Ty::Enum(&SYSTEM); "the system" => |x| variant!(x.system);
     id Ty::Str; "its own id: account number, login, cluster name, address" => |x| x.id;
@@ -382,7 +436,7 @@ record!(LIMITS "limits" None, Limits {
 });
 
 /// Every record, in the order of the documentation.
-pub(super) static RECORDS: [&RecordDef; 9] = [
+pub(super) static RECORDS: [&RecordDef; 11] = [
     &ENTITLEMENT,
     &CREDENTIAL,
     &IDENTITY,
@@ -390,6 +444,8 @@ pub(super) static RECORDS: [&RecordDef; 9] = [
     &CLAIM,
     &PATH,
     &STEP,
+    &GRANT,
+    &APPROVAL,
     &TENANT,
     &LIMITS,
 ];
@@ -436,7 +492,7 @@ pub(super) struct Subject {
 }
 
 /// Every kind of fact that rules can be about.
-pub(super) static SUBJECTS: [Subject; 6] = [
+pub(super) static SUBJECTS: [Subject; 7] = [
     Subject {
         name: "entitlement",
         kind: FactKind::Entitlement,
@@ -495,6 +551,22 @@ pub(super) static SUBJECTS: [Subject; 6] = [
                 &IDENTITY,
                 true,
                 "the identity whose privilege is reached",
+            ),
+            TENANT_ROOT,
+            LIMITS_ROOT,
+        ],
+    },
+    Subject {
+        name: "grant",
+        kind: FactKind::Grant,
+        roots: &[
+            root("grant", Root::Fact, &GRANT, false, "the fact"),
+            root(
+                "identity",
+                Root::Holder,
+                &IDENTITY,
+                true,
+                "who is let in, where it was scanned too",
             ),
             TENANT_ROOT,
             LIMITS_ROOT,
@@ -692,7 +764,10 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Activation, ClaimTest, Gate, IdentityKind, Tier, TrustKind, Verdict};
+    use crate::model::{
+        Activation, Channel, ClaimTest, EndCause, EndResult, EvidenceClass, Gate, GrantKind,
+        IdentityKind, Progress, Tier, TrustKind, Verdict,
+    };
 
     #[test]
     fn names_and_places_of_enums_agree_with_the_model() {
@@ -714,6 +789,13 @@ mod tests {
         values!(IDENTITY_KIND, IdentityKind [Human Group Workload Agent External Anonymous]);
         values!(TRUST_KIND, TrustKind [Anyone Tenant Identity Service Saml Oidc ServiceAccount SharedSecret]);
         values!(GATE, Gate [None Unproved Proved Unknown]);
+        macro_rules! listed {
+            ($($set:ident $ty:ident)*) => {
+                $(same(&$set, &$ty::ALL.iter().map(|one| (*one as u8, one.as_str())).collect::<Vec<_>>());)*
+            };
+        }
+        listed!(GRANT_KIND GrantKind PROGRESS Progress CHANNEL Channel END_CAUSE EndCause
+            END_RESULT EndResult EVIDENCE EvidenceClass);
         let test = |test: ClaimTest| serde_json::to_value(test).unwrap();
         for value in [
             ClaimTest::Equals,

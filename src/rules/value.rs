@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Limits;
 use crate::model::{
-    Attrs, Claim, Credential, Entitlement, Identity, Path, Step, Sym, Tenant, Trust, Value,
+    Approval, Attrs, Claim, Credential, Entitlement, Grant, Identity, Path, Step, Sym, Tenant,
+    Trust, Value,
 };
 
 /// A record of the model that expressions can look into.
@@ -23,10 +24,12 @@ pub(super) enum Object<'f> {
     Identity(&'f Identity),
     Trust(&'f Trust),
     Path(&'f Path),
+    Grant(&'f Grant),
     Tenant(&'f Tenant),
     Limits(&'f Limits),
     Claim(&'f Claim),
     Step(&'f Step),
+    Approval(&'f Approval),
 }
 
 impl<'f> Object<'f> {
@@ -39,7 +42,12 @@ impl<'f> Object<'f> {
             Object::Trust(fact) => Some(&fact.attrs),
             Object::Path(fact) => Some(&fact.attrs),
             Object::Tenant(fact) => Some(&fact.attrs),
-            Object::Absent | Object::Limits(_) | Object::Claim(_) | Object::Step(_) => None,
+            Object::Absent
+            | Object::Grant(_)
+            | Object::Limits(_)
+            | Object::Claim(_)
+            | Object::Step(_)
+            | Object::Approval(_) => None,
         }
     }
 }
@@ -61,6 +69,7 @@ pub(super) enum Val<'f> {
     List(&'f [Sym]),
     Claims(&'f [Claim]),
     Steps(&'f [Step]),
+    Approvals(&'f [Approval]),
     Object(Object<'f>),
 }
 
@@ -102,6 +111,7 @@ impl<'f> Val<'f> {
             Val::List(list) => list.len(),
             Val::Claims(list) => list.len(),
             Val::Steps(list) => list.len(),
+            Val::Approvals(list) => list.len(),
             Val::Str(text) => text.as_str().chars().count(),
             _ => 0,
         };
@@ -110,16 +120,22 @@ impl<'f> Val<'f> {
 
     /// The elements of a list.
     pub fn items(self) -> impl Iterator<Item = Val<'f>> {
-        let (texts, claims, steps): (&[Sym], &[Claim], &[Step]) = match self {
-            Val::List(list) => (list, &[], &[]),
-            Val::Claims(list) => (&[], list, &[]),
-            Val::Steps(list) => (&[], &[], list),
-            _ => (&[], &[], &[]),
-        };
+        let (mut texts, mut claims, mut steps): (&[Sym], &[Claim], &[Step]) = (&[], &[], &[]);
+        let mut approvals: &[Approval] = &[];
+        match self {
+            Val::List(list) => texts = list,
+            Val::Claims(list) => claims = list,
+            Val::Steps(list) => steps = list,
+            Val::Approvals(list) => approvals = list,
+            _ => {}
+        }
         let texts = texts.iter().map(|&text| Val::Str(text));
         let claims = claims.iter().map(|claim| Val::Object(Object::Claim(claim)));
         let steps = steps.iter().map(|step| Val::Object(Object::Step(step)));
-        texts.chain(claims).chain(steps)
+        let approvals = approvals
+            .iter()
+            .map(|one| Val::Object(Object::Approval(one)));
+        texts.chain(claims).chain(steps).chain(approvals)
     }
 }
 
@@ -162,6 +178,7 @@ val_from! {
     &'f [Sym] => List,
     &'f [Claim] => Claims,
     &'f [Step] => Steps,
+    &'f [Approval] => Approvals,
 }
 
 /// Where a name of an expression finds its record. Numbers the objects of a [`Scope`].
