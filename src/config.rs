@@ -9,6 +9,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use thiserror::Error;
 
+mod jit;
+
+pub use jit::{Jit, JitException, Ticket};
+
 /// The file's name.
 pub const FILE: &str = "tenure.yaml";
 
@@ -33,6 +37,8 @@ pub struct Config {
     pub kubernetes: Kubernetes,
     /// How GitHub is reached.
     pub github: Github,
+    /// Evidence of just-in-time access.
+    pub jit: Jit,
     /// Directories of further rules.
     pub rules: Vec<PathBuf>,
     /// Rule ids or names switched off for this repository.
@@ -327,6 +333,9 @@ impl Config {
             return Ok(Config::default());
         }
         let config: Config = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        if let Some(fault) = config.jit.fault() {
+            return Err(fault);
+        }
         let mut ids = std::collections::BTreeSet::new();
         for exception in &config.exceptions {
             if let Some(fault) = exception.fault() {

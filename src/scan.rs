@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
+mod timeline;
+
 use crate::config::Config;
 use crate::drift::{self, Baseline, Change, FailOn, Fate, Weight};
 use crate::model::{Coverage, FactKey, Finding, Inventory, Seen, Severity, Subject, Sym, System};
@@ -108,7 +110,7 @@ impl<'a> Judge<'a> {
                 items: changed.iter().filter_map(shown).collect(),
             }),
             exceptions,
-            timelines: Vec::new(),
+            timelines: timeline::of(&inventory),
             notices,
             exit,
             inventory,

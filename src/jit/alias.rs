@@ -48,14 +48,23 @@ impl Aliases {
     }
 }
 
-/// One spelling of each reference: mail addresses and GitHub logins do not tell
-/// upper from lower case.
+/// One spelling of each reference. Mail addresses and GitHub logins do not tell upper
+/// from lower case. Ids that no two directories share (identity store and entity ids
+/// are random, GitHub numbers its users across organisations) need no instance: one
+/// tool names it, another leaves it out.
 fn canonical(actor: Actor) -> Actor {
-    let folds = matches!(family(&actor.ns), "mail" | "github" | "gh");
-    if !folds || !actor.id.chars().any(char::is_uppercase) {
-        return actor;
+    let ns = match family(&actor.ns) {
+        "mail" => "mail",
+        "github" | "gh" => "github",
+        "aws-idc" => "aws-idc",
+        "vault" | "openbao" => "vault",
+        _ => actor.ns.as_str(),
+    };
+    let folds = matches!(ns, "mail" | "github");
+    if folds && actor.id.chars().any(char::is_uppercase) {
+        return Actor::new(ns, actor.id.to_lowercase());
     }
-    Actor::new(actor.ns, actor.id.to_lowercase())
+    Actor::new(ns, actor.id)
 }
 
 /// The kind of directory a namespace belongs to: `github` of `github/acme`.

@@ -604,7 +604,9 @@ impl Schema {
     /// With everything the resolvers of this program declare.
     pub fn standard() -> &'static Schema {
         static STANDARD: OnceLock<Schema> = OnceLock::new();
-        STANDARD.get_or_init(|| Schema::new(crate::resolve::attributes()))
+        STANDARD.get_or_init(|| {
+            Schema::new(crate::resolve::attributes().chain(crate::jit::attributes()))
+        })
     }
 
     /// With these attributes. Systems that declare one name with one type share it;
@@ -809,7 +811,7 @@ mod tests {
 
     #[test]
     fn no_attribute_hides_behind_a_common_field() {
-        for (system, decl) in crate::resolve::attributes() {
+        for (system, decl) in crate::resolve::attributes().chain(crate::jit::attributes()) {
             let record = RECORDS.iter().find(|record| record.fact == Some(decl.on));
             let fields = record.map_or(&[][..], |record| record.fields);
             assert!(

@@ -356,6 +356,12 @@ pub fn reconcile(case: &Case<'_>) -> Answer {
     Answer { live, grants }
 }
 
+/// Whether what each grant gives was there when this case's live side was read:
+/// `None` where that cannot be told. Access made after a grant ended is not its.
+pub fn sightings(case: &Case<'_>) -> Vec<Option<bool>> {
+    side::sightings(&Court::new(case))
+}
+
 impl<'a> Court<'a> {
     fn new(case: &'a Case<'a>) -> Self {
         let mut order: Vec<usize> = (0..case.grants.len()).collect();

@@ -178,6 +178,18 @@ words! {
         ScopeWildcard "SCOPE_WILDCARD"
         /// The verdict rests on a claim or on what somebody typed.
         EvidenceClassLow "EVIDENCE_CLASS_LOW"
+        /// Its holder could ask for the same access instead.
+        EligibleTwin "ELIGIBLE_TWIN"
+        /// A permanent membership of a group that others join by grants.
+        PermanentInJitGroup "PERMANENT_IN_JIT_GROUP"
+        /// Standing, where others get the same by grants.
+        StandingBesideJit "STANDING_BESIDE_JIT"
+        /// To be activated, and nobody did for long.
+        NeverActivated "NEVER_ACTIVATED"
+        /// One workload was let into several systems within minutes.
+        ChainedAcrossSystems "CHAINED_ACROSS_SYSTEMS"
+        /// Asked for again and again within minutes.
+        RetryStorm "RETRY_STORM"
         /// Nobody scanned knows the subject.
         SubjectUnknown "SUBJECT_UNKNOWN"
         /// A date of the grant lies in the future, or its end before its start.

@@ -76,6 +76,28 @@ pub(super) fn judge(court: &Court<'_>, live: &[Judged]) -> Vec<JudgedGrant> {
         .collect()
 }
 
+/// Whether what each grant gives is live.
+pub(super) fn sightings(court: &Court<'_>) -> Vec<Option<bool>> {
+    let case = court.case;
+    let mut found = vec![None; case.grants.len()];
+    let absent = absences(case);
+    for (at, grant) in case.grants.iter().enumerate() {
+        if absent.tells(grant) {
+            found[at] = Some(false);
+        }
+    }
+    for live in case.live.iter().filter(|live| !live.eligible) {
+        let key = (live.system, case.aliases.person(live.subject));
+        for &at in court.held.get(&key).map_or(&[][..], Vec::as_slice) {
+            let grant = &case.grants[at];
+            if court.relation(grant, live) == Match::Covers && court.continuous(live, grant) {
+                found[at] = Some(true);
+            }
+        }
+    }
+    found
+}
+
 /// Marks that say something of the entitlement and nothing of the grant.
 fn of_live_alone(flag: Flag) -> bool {
     matches!(flag, Flag::Dormant | Flag::Ownerless | Flag::OwnerInactive)

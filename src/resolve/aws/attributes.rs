@@ -55,6 +55,8 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "max_session", Duration, "role: longest session; permission set's role: its session length"),
     on(Identity, "service_linked", Bool, "role made and used by an AWS service"),
     on(Identity, "reserved_sso", Bool, "role kept by Identity Center for a permission set"),
+    on(Identity, "emails", List, "Identity Center user: mail addresses"),
+    on(Identity, "external_ids", List, "Identity Center user: `issuer:id` in the directory it is provisioned from"),
     on(Identity, "direct_policies", Int, "policies attached to or inlined in the user itself"),
     on(Identity, "groups", List, "names of the groups the user is in"),
     on(Identity, "members", Int, "group: members"),

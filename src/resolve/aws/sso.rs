@@ -95,6 +95,10 @@ pub struct User<'a> {
     pub name: Sym,
     /// Not switched off.
     pub active: bool,
+    /// Mail addresses.
+    pub emails: Vec<Sym>,
+    /// `issuer:id` in the directory it is provisioned from.
+    pub external_ids: Vec<Sym>,
     /// Which file.
     pub file: usize,
     /// Where in it.
@@ -172,6 +176,19 @@ impl<'a> IdentityCenter<'a> {
                     let found = User {
                         name,
                         active: user.user_status.as_deref() != Some("DISABLED"),
+                        emails: user
+                            .emails
+                            .iter()
+                            .filter_map(|mail| Some(mail.value.as_ref()?.sym()))
+                            .collect(),
+                        external_ids: user
+                            .external_ids
+                            .iter()
+                            .filter_map(|one| {
+                                let (issuer, id) = (one.issuer.as_ref()?, one.id.as_ref()?);
+                                Some(Sym::new(&format!("{}:{}", &**issuer, &**id)))
+                            })
+                            .collect(),
                         file: at,
                         at: user.user_id.slice(),
                     };

@@ -205,6 +205,12 @@ impl Facts<'_, '_> {
             person.location = self.locate(user.file, user.at);
             person.break_glass = self.is_break_glass(&arn, &user.name);
             person.attrs.set("type", "identity-center-user");
+            if !user.emails.is_empty() {
+                person.attrs.set("emails", user.emails.clone());
+            }
+            if !user.external_ids.is_empty() {
+                person.attrs.set("external_ids", user.external_ids.clone());
+            }
             let at = self.build.identity(person);
             self.people.insert(*id, at);
         }

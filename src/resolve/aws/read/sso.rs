@@ -148,6 +148,33 @@ pub struct User<'a> {
     /// `ENABLED` or `DISABLED`, where it is told.
     #[serde(borrow, default)]
     pub user_status: Option<Text<'a>>,
+    /// Mail addresses; administrators and the provisioning service set them.
+    #[serde(borrow, default)]
+    pub emails: Vec<Email<'a>>,
+    /// Ids in the directory it is provisioned from.
+    #[serde(borrow, default)]
+    pub external_ids: Vec<ExternalId<'a>>,
+}
+
+/// A mail address.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Email<'a> {
+    /// The address.
+    #[serde(borrow, default)]
+    pub value: Option<Text<'a>>,
+}
+
+/// An id in another directory.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExternalId<'a> {
+    /// The directory.
+    #[serde(borrow, default)]
+    pub issuer: Option<Text<'a>>,
+    /// The id there.
+    #[serde(borrow, default)]
+    pub id: Option<Text<'a>>,
 }
 
 /// `ListGroups` of the identity store.
