@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
+mod evidence;
 mod timeline;
 
 use crate::config::Config;
@@ -34,6 +35,7 @@ pub fn facts(snapshot: &Snapshot, config: &Config, now: Timestamp) -> Inventory 
             ));
         }
     }
+    evidence::reconcile(&mut inventory, config, now);
     inventory
 }
 

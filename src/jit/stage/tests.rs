@@ -1,1 +1,277 @@
+//! The stage over small inventories.
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::model::{
+    Approval, Attrs, Builder, Credential, Entitlement, Identity, IdentityKind, Moment, Tenant,
+    Tier, Value,
+};
+
+const NOW: &str = "2027-03-03T15:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// An Identity Center with one person who is assigned one permission set.
+fn inventory(assigned: bool) -> Inventory {
+    let mut build = Builder::new();
+    build.tenant(Tenant {
+        system: System::Aws,
+        id: Sym::new("1"),
+        name: Sym::new("1"),
+        attrs: Attrs::new().with("identity_center", true),
+        location: None,
+    });
+    let mut dana = Identity::new(
+        System::Aws,
+        "1",
+        "arn:aws:identitystore:::user/u-dana",
+        IdentityKind::Human,
+        "dana",
+    );
+    dana.uid = Sym::new("u-dana");
+    dana.attrs.set("type", "identity-center-user");
+    dana.attrs
+        .set("emails", vec![Sym::new("Dana@acme.example")]);
+    let dana = build.identity(dana);
+    if assigned {
+        let mut fact = Entitlement::new(System::Aws, "1", dana, "assignment", "arn:ps-1", "4444");
+        fact.tier = Tier::Admin;
+        fact.owner = Some(Sym::new("team-core"));
+        fact.attrs.set("permission_set", "Operator");
+        build.entitlement(fact);
+    }
+    build.finish()
+}
+
+/// As AWS TEAM's export gives it: a mail address, a permission set by name, an account.
+fn grant() -> Grant {
+    let mut grant = Grant::new("team:1", "aws-team", "aws-idc");
+    grant.progress = Progress::Issued;
+    grant.subject = Some(Actor::parse("mail:dana@acme.example"));
+    grant.requester = grant.subject;
+    grant.privileges = vec![Sym::new("Operator")];
+    grant.scope = vec![(Sym::new("account"), Sym::new("4444"))];
+    grant.ticket = Some(Sym::new("RUN-1"));
+    grant.purpose = Some("repair".into());
+    grant.approvals = vec![Approval {
+        by: Some(Actor::parse("mail:erin@acme.example")),
+        at: Some(at("2027-03-03T13:50:00Z")),
+        ..Approval::default()
+    }];
+    grant.requested = Some(at("2027-03-03T13:45:00Z"));
+    grant.issued = Some(at("2027-03-03T14:00:00Z"));
+    grant.expires = Moment::At(at("2027-03-03T17:00:00Z"));
+    grant.evidence = EvidenceClass::Exported;
+    grant
+}
+
+fn ledger() -> LedgerCoverage {
+    LedgerCoverage {
+        realm: Sym::new("aws-idc"),
+        tenant: None,
+        source: Sym::new("aws-team"),
+        from: None,
+        to: at(NOW),
+        seen: Seen::Complete,
+        reason: "".into(),
+    }
+}
+
+fn reconciled(
+    inventory: Inventory,
+    grants: Vec<Grant>,
+    earlier: Vec<Earlier>,
+    now: &str,
+) -> Inventory {
+    let mut inventory = inventory;
+    let evidence = Evidence {
+        grants,
+        coverage: vec![ledger()],
+        links: Vec::new(),
+        earlier,
+    };
+    run(&mut inventory, evidence, &Config::default(), at(now));
+    inventory
+}
+
+fn state(inventory: &Inventory) -> Option<String> {
+    match inventory.entitlements[0].attrs.get(Sym::new("jit_state")) {
+        Some(Value::Str(state)) => Some(state.to_string()),
+        _ => None,
+    }
+}
+
+fn flags(grant: &Grant) -> Vec<&str> {
+    grant.flags.iter().map(|flag| flag.as_str()).collect()
+}
+
+#[test]
+fn a_verified_mail_address_joins_grant_and_assignment() {
+    let all = reconciled(inventory(true), vec![grant()], Vec::new(), NOW);
+    assert_eq!(state(&all).as_deref(), Some("COVERED"));
+    assert_eq!(all.entitlements[0].activation, Activation::Jit);
+    assert_eq!(all.grants[0].state, Some(Sym::new("COVERED")));
+    assert_eq!(all.grants[0].tier, Tier::Admin);
+    assert_eq!(all.grants[0].identity, Some(IdentityRef(0)));
+}
+
+#[test]
+fn what_ran_out_stands() {
+    let all = reconciled(
+        inventory(true),
+        vec![grant()],
+        Vec::new(),
+        "2027-03-03T18:00:00Z",
+    );
+    assert_eq!(state(&all).as_deref(), Some("EXPIRED_BUT_LIVE"));
+    assert_eq!(all.entitlements[0].activation, Activation::Standing);
+}
+
+#[test]
+fn without_evidence_the_ledger_must_speak() {
+    let all = reconciled(inventory(true), Vec::new(), Vec::new(), NOW);
+    assert_eq!(state(&all).as_deref(), Some("STANDING_NO_EVIDENCE"));
+    // The ledger ends a week earlier: who knows what was granted since.
+    let late = reconciled(
+        inventory(true),
+        Vec::new(),
+        Vec::new(),
+        "2027-03-10T15:00:00Z",
+    );
+    assert_eq!(state(&late).as_deref(), Some("NOT_EVALUABLE"));
+    assert_eq!(late.entitlements[0].activation, Activation::Standing);
+    let gap = late.coverage.iter().find(|part| part.kind == "jit.ledger");
+    assert_eq!(
+        gap.map(|part| (part.seen, part.required)),
+        Some((Seen::Partial, false))
+    );
+}
+
+#[test]
+fn a_stranger_is_no_orphaned_evidence() {
+    let mut other = grant();
+    other.subject = Some(Actor::parse("mail:nobody@acme.example"));
+    let all = reconciled(inventory(false), vec![other], Vec::new(), NOW);
+    assert_eq!(all.grants[0].state, Some(Sym::new("NOT_EVALUABLE")));
+    assert!(flags(&all.grants[0]).contains(&"SUBJECT_UNKNOWN"));
+    let known = reconciled(inventory(false), vec![grant()], Vec::new(), NOW);
+    assert_eq!(known.grants[0].state, Some(Sym::new("ORPHAN_EVIDENCE")));
+}
+
+#[test]
+fn earlier_snapshots_bound_how_late_removal_was() {
+    let seen = |time: &str, assigned| Earlier {
+        at: at(time),
+        facts: inventory(assigned),
+    };
+    let earlier = vec![
+        seen("2027-03-03T16:00:00Z", true),
+        seen("2027-03-03T19:00:00Z", true),
+        seen("2027-03-03T21:00:00Z", false),
+    ];
+    let all = reconciled(
+        inventory(false),
+        vec![grant()],
+        earlier,
+        "2027-03-04T09:00:00Z",
+    );
+    let grant = &all.grants[0];
+    assert_eq!(grant.state, Some(Sym::new("ENDED")));
+    assert_eq!(grant.late_at_least, Some(SignedDuration::from_hours(2)));
+    assert_eq!(grant.late_at_most, Some(SignedDuration::from_hours(4)));
+    assert!(flags(grant).contains(&"REVOKE_LATE"));
+}
+
+#[test]
+fn access_that_was_gone_and_came_back_is_new() {
+    let gone = Earlier {
+        at: at("2027-03-03T20:00:00Z"),
+        facts: inventory(false),
+    };
+    let all = reconciled(
+        inventory(true),
+        vec![grant()],
+        vec![gone],
+        "2027-03-04T09:00:00Z",
+    );
+    assert_eq!(state(&all).as_deref(), Some("STANDING_NO_EVIDENCE"));
+}
+
+#[test]
+fn a_key_made_under_a_grant_outlives_it() {
+    let mut facts = inventory(false);
+    let mut key = Credential::new(System::Aws, "1", None, "access-key", "AKIA1", "AKIA1");
+    key.created = Some(at("2027-03-03T15:30:00Z"));
+    key.tier = Tier::Admin;
+    facts.credentials.push(key.clone());
+    let mut given = grant();
+    given.tier = Tier::Admin;
+    let all = reconciled(
+        facts.clone(),
+        vec![given.clone()],
+        Vec::new(),
+        "2027-03-04T09:00:00Z",
+    );
+    assert_eq!(all.grants[0].minted, ["access-key AKIA1"]);
+    assert!(flags(&all.grants[0]).contains(&"MINTED_ACCESS_IN_WINDOW"));
+    // Two people held such a grant then: nobody is accused.
+    let mut other = given.clone();
+    other.id = Sym::new("team:2");
+    other.subject = Some(Actor::parse("mail:erin@acme.example"));
+    let all = reconciled(
+        facts,
+        vec![given, other],
+        Vec::new(),
+        "2027-03-04T09:00:00Z",
+    );
+    assert!(all.grants.iter().all(|grant| grant.minted.is_empty()));
+}
+
+#[test]
+fn what_a_source_cannot_store_is_said_once_about_the_source() {
+    let mut one = grant();
+    one.approvals[0].at = None;
+    one.set_quality(
+        crate::model::GrantField::ApprovedAt,
+        crate::model::Quality::Absent,
+    );
+    let all = reconciled(inventory(true), vec![one], Vec::new(), NOW);
+    assert!(!flags(&all.grants[0]).contains(&"APPROVAL_TIME_MISSING"));
+    let source = all
+        .tenants
+        .iter()
+        .find(|tenant| tenant.system == System::Jit);
+    let cannot = source.and_then(|tenant| tenant.attrs.get(Sym::new("cannot_store")));
+    assert_eq!(cannot, Some(&Value::List([Sym::new("approved_at")].into())));
+    // The proof knows what cannot be shown.
+    let missing = all.entitlements[0].attrs.get(Sym::new("jit_necessary"));
+    assert_eq!(missing, Some(&Value::Str(Sym::new("unproved"))));
+}
+
+#[test]
+fn an_exception_is_declared_and_ends() {
+    let config = Config::parse(
+        "jit:\n  ledger: [x]\n  exceptions:\n    - {id: E1, system: aws, subject: 'mail:dana@acme.example', \
+         privileges: [Operator], scope: {account: '4444'}, owner: core, reason: vendor, \
+         expires: 2027-04-01T00:00:00Z}\n",
+    )
+    .unwrap();
+    let judged = |now: &str| {
+        let mut all = inventory(true);
+        let evidence = Evidence {
+            coverage: vec![ledger()],
+            ..Evidence::default()
+        };
+        run(&mut all, evidence, &config, at(now));
+        (state(&all), all.entitlements[0].activation)
+    };
+    let (state, activation) = judged(NOW);
+    assert_eq!(state.as_deref(), Some("DECLARED_EXCEPTION"));
+    assert_eq!(activation, Activation::Exception);
+    let (state, activation) = judged("2027-05-01T00:00:00Z");
+    assert_eq!(state.as_deref(), Some("EXCEPTION_EXPIRED"));
+    assert_eq!(activation, Activation::Standing);
+}
