@@ -97,6 +97,11 @@ fn a_bad_line_is_an_error_and_keeps_its_id() {
         (&answer["id"], &answer["answer"]),
         (&json!(7), &json!("error"))
     );
+    let slip = simulate(
+        &objects,
+        r#"{"id": 8, "user": "a", "verb": "get", "resource": "pods", "nameSpace": "x"}"#,
+    );
+    assert!(slip["message"].as_str().unwrap().contains("`namespace`"));
     let missing = simulate(
         &objects,
         r#"{"id": "x", "objects": "no/such/file", "user": "a", "verb": "get", "resource": "pods"}"#,

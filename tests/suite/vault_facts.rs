@@ -227,3 +227,35 @@ fn a_lease_whose_role_is_gone_is_told() {
         ]
     );
 }
+
+#[test]
+fn the_account_of_a_directory_engine_is_a_root_credential() {
+    let facts = facts(&[
+        (
+            "sys/mounts.json",
+            r#"{"data": {"ad/": {"type": "ldap"}, "own/": {"type": "azure"}}}"#,
+        ),
+        (
+            "ad/config.json",
+            r#"{"request_id": "1", "data": {"binddn": "cn=vault", "bindpass": ""}}"#,
+        ),
+        (
+            "own/config.json",
+            r#"{"request_id": "1", "data": {"client_id": ""}}"#,
+        ),
+        (
+            "audit/audit.jsonl",
+            r#"{"time": "2026-10-01T00:00:00Z", "type": "response", "auth": {}, "request": {"id": "r", "operation": "update", "path": "ad/rotate-root"}, "response": {}}"#,
+        ),
+    ]);
+    let roots: Vec<(&str, String)> = facts
+        .credentials
+        .iter()
+        .filter(|fact| fact.kind == "engine-root")
+        .map(|fact| {
+            let rotated = fact.rotated.at().map(|time| time.to_string());
+            (fact.id.as_str(), rotated.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(roots, [("ad/config", "2026-10-01T00:00:00Z".to_owned())]);
+}

@@ -12,6 +12,27 @@ use super::objects::Objects;
 use super::rbac::SubjectKind;
 use super::subject::implied_groups;
 use crate::model::Sym;
+use crate::resolve::case::misspelt;
+
+const FIELDS: &[&str] = &[
+    "id",
+    "objects",
+    "user",
+    "groups",
+    "extra",
+    "attr",
+    "as",
+    "verb",
+    "group",
+    "resource",
+    "subresource",
+    "namespace",
+    "name",
+    "field_selector",
+    "fieldSelector",
+    "non_resource_url",
+    "path",
+];
 
 /// One case. What is asked stands beside `user`, or under `attr` as in recorded
 /// access reviews.
@@ -59,6 +80,9 @@ pub fn simulate(objects: &Objects, line: &str) -> Value {
         Ok(case) => case,
         Err(error) => return failure(Value::Null, format!("not a case: {error}")),
     };
+    if let Some(message) = misspelt(line, FIELDS) {
+        return failure(case.id, message);
+    }
     let answer = match &case.objects {
         None => answer(objects, &case),
         Some(path) => objects

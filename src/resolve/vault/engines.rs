@@ -39,6 +39,7 @@ pub(super) fn engines(space: &Space<'_>, table: &Table, build: &mut Builder) -> 
             "kv2" => engine.secrets(build),
             "aws" => engine.aws_root(build),
             "database" => engine.connections(build),
+            "ldap" | "openldap" | "azure" => engine.account(build),
             _ => {}
         }
     }
@@ -263,6 +264,39 @@ impl Engine<'_> {
         attrs.set("engine", "aws");
         attrs.set("long_lived_key", text(data, "access_key").is_some());
         attrs.set_some("access_key", text(data, "access_key"));
+        attrs.set("federated", text(data, "identity_token_audience").is_some());
+        build.credential(fact);
+    }
+
+    /// The account a directory engine works with. Without a name in its settings it
+    /// works with what the machine is, which is no credential of its own.
+    fn account(&self, build: &mut Builder) {
+        let path = format!("{}/config", self.mount.path);
+        let Some(answer) = self.space.get(&path) else {
+            return;
+        };
+        let data = &answer.data;
+        let Some(account) = text(data, "binddn").or_else(|| text(data, "client_id")) else {
+            return;
+        };
+        let mut fact = Credential::new(
+            System::Vault,
+            self.space.tenant,
+            None,
+            "engine-root",
+            path,
+            self.mount.path.as_str(),
+        );
+        fact.location = Some(answer.location);
+        fact.expires = match time(data, "root_password_expiration_date") {
+            Some(end) => Moment::At(end),
+            None => Moment::Never,
+        };
+        let rotated = ["last_bind_password_rotation", "last_vault_rotation"];
+        fact.rotated = Moment::or_unknown(rotated.into_iter().find_map(|key| time(data, key)));
+        let attrs = &mut fact.attrs;
+        attrs.set("engine", self.mount.kind.as_str());
+        attrs.set("account", account);
         attrs.set("federated", text(data, "identity_token_audience").is_some());
         build.credential(fact);
     }

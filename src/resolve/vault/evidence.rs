@@ -82,7 +82,7 @@ pub(super) fn apply(
             }
             _ => {}
         }
-        if let Some(config) = rotation(&event.path) {
+        for config in rotation(&event.path) {
             rotated.insert(Sym::new(&config), event.time);
         }
     }
@@ -143,11 +143,17 @@ pub(super) fn apply(
     }
 }
 
-/// The configuration whose root credential a request changed.
-fn rotation(path: &str) -> Option<String> {
+/// The configurations whose root credential a request changed: engines differ in where
+/// they keep it and in the path that rotates it.
+fn rotation(path: &str) -> Vec<String> {
     if let Some(mount) = path.strip_suffix("/config/rotate-root") {
-        return Some(format!("{mount}/config/root"));
+        return vec![format!("{mount}/config/root"), format!("{mount}/config")];
     }
-    let (mount, name) = path.split_once("/rotate-root/")?;
-    Some(format!("{mount}/config/{name}"))
+    if let Some(mount) = path.strip_suffix("/rotate-root") {
+        return vec![format!("{mount}/config")];
+    }
+    match path.split_once("/rotate-root/") {
+        Some((mount, name)) => vec![format!("{mount}/config/{name}")],
+        None => Vec::new(),
+    }
 }
