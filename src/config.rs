@@ -318,10 +318,15 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text).map_err(|message| ConfigError::Parse {
+        let mut config = Self::parse(&text).map_err(|message| ConfigError::Parse {
             path: path.to_owned(),
             message,
-        })
+        })?;
+        // What a file names lies beside it, wherever the program is run.
+        if let Some(folder) = path.parent() {
+            config.jit.beside(folder);
+        }
+        Ok(config)
     }
 
     /// Reads settings from text.
@@ -461,6 +466,16 @@ mod tests {
         let set = Config::parse("limits:\n  key_age: 30d\n").unwrap();
         assert_eq!(set.limits.key_age.as_hours(), 720);
         assert_eq!(set.limits.admins, 3);
+    }
+
+    #[test]
+    fn a_ledger_lies_beside_the_file_that_names_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "jit: {ledger: [a/l.jsonl, /var/l.jsonl]}\n").unwrap();
+        let config = Config::read(&file).unwrap();
+        let expected = [folder.path().join("a/l.jsonl"), "/var/l.jsonl".into()];
+        assert_eq!(config.jit.ledger, expected);
     }
 
     #[test]

@@ -85,6 +85,13 @@ impl Default for Jit {
 }
 
 impl Jit {
+    /// Takes paths that are not absolute as lying in `folder`.
+    pub(super) fn beside(&mut self, folder: &std::path::Path) {
+        for path in self.ledger.iter_mut().chain(&mut self.earlier) {
+            *path = folder.join(&*path);
+        }
+    }
+
     /// Whether there is anything to reconcile with.
     pub fn is_configured(&self) -> bool {
         !self.ledger.is_empty()

@@ -52,6 +52,10 @@ pub struct Inventory {
     /// Grants of just-in-time systems, from a ledger.
     #[serde(default)]
     pub grants: Vec<Grant>,
+    /// Digest of the end of the ledger they were read from: whoever keeps it can tell
+    /// whether that ledger was changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_head: Option<Sym>,
 }
 
 impl Inventory {
@@ -170,6 +174,7 @@ impl Inventory {
         let sets = offset(self.permission_sets.len());
         let entitlements = offset(self.entitlements.len());
         let moved = |at: IdentityRef| IdentityRef(at.0 + identities);
+        self.ledger_head = self.ledger_head.or(other.ledger_head);
 
         self.tenants.extend(other.tenants);
         self.identities.extend(other.identities);

@@ -33,6 +33,7 @@ pub(super) fn reconcile(inventory: &mut Inventory, config: &Config, now: Timesta
             return;
         }
     };
+    inventory.ledger_head = read.verified.head().map(|head| Sym::new(&head.to_string()));
     if !read.verified.is_sound() {
         let reason = format!(
             "{} lines of the ledger are not as they were written",

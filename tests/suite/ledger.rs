@@ -347,3 +347,27 @@ fn the_ledger_of_the_company_is_made_from_its_exports() {
         "{tom}"
     );
 }
+
+#[test]
+fn the_report_holds_the_head_of_the_ledger() {
+    let output = tenure()
+        .current_dir(repository())
+        .args([
+            "scan",
+            "fixtures/company",
+            "--config",
+            "fixtures/company/tenure.yaml",
+        ])
+        .args(["--now", "2026-11-22T12:00:00Z", "-o", "sarif"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let verified = ledger(&repository(), &["verify", "fixtures/company/ledger.jsonl"]);
+    assert_eq!(verified.status.code(), Some(0));
+    let runs = report["runs"].as_array().unwrap();
+    assert!(!runs.is_empty());
+    for run in runs {
+        let head = run["properties"]["ledgerHead"].as_str().unwrap();
+        assert!(out(&verified).contains(head), "{head}");
+    }
+}

@@ -371,7 +371,12 @@ impl Writer<'_> {
                 })
             })
             .collect();
-        properties([("coverage", json!(parts))])
+        let mut all = properties([("coverage", json!(parts))]);
+        // Kept with the report, it tells whether the ledger was changed afterwards.
+        if let Some(head) = self.outcome.inventory.ledger_head {
+            all.insert("ledgerHead".to_owned(), json!(head));
+        }
+        all
     }
 
     fn result(
