@@ -201,7 +201,7 @@ impl Page {
             .iter()
             .flat_map(|text| text.lines())
             .skip(first - 1)
-            .take((last - first + 1).min(LINES))
+            .take(quoted(last - first + 1))
             .map(|line| line.chars().take(WIDEST).collect())
             .collect();
         if lines.is_empty() {
@@ -225,8 +225,7 @@ impl Page {
         let chars: Vec<char> = line.chars().collect();
         let from = (place.column.max(1) as usize - 1).min(chars.len());
         let to = (place.end_column.max(1) as usize - 1).clamp(from, chars.len());
-        let [before, meant, tail] =
-            [&chars[..from], &chars[from..to], &chars[to..]].map(|part| shown(part));
+        let [before, meant, tail] = [&chars[..from], &chars[from..to], &chars[to..]].map(shown);
         // Lines of data are long: the middle of one is shown around what is meant.
         let before = if before.width() > room / 2 {
             let kept: Vec<char> = before.chars().rev().take(room / 4).collect();
@@ -286,6 +285,12 @@ impl Page {
             self.line(&line, "1;31");
         }
     }
+}
+
+/// How many of so many lines are quoted. One left out would be shorter than the line
+/// that says so.
+fn quoted(all: usize) -> usize {
+    if all <= LINES + 1 { all } else { LINES }
 }
 
 /// The margin quoted lines stand behind.

@@ -14,7 +14,7 @@ use tenure::cli::Cli;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use super::support::aws::{ACCOUNT, Aws, Running, ok};
-use super::support::{repository, tenure};
+use super::support::{repository, tenure, words};
 
 /// Commands that are how this test is run, or are run by another one.
 const ELSEWHERE: &[&str] = &[
@@ -308,25 +308,29 @@ async fn every_command_shown_runs() {
     assert!(ran >= 25, "only {ran} commands were found");
 }
 
-/// Commands within a sentence are at least what the program understands.
+/// Commands within a sentence, or in a session (`$ tenure …`) about files that are not
+/// here, are at least what the program understands.
 #[test]
-fn commands_in_sentences_parse() {
+fn commands_in_sentences_and_sessions_parse() {
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let outside: String = text.split("```").step_by(2).collect::<Vec<_>>().join("\n");
-        for code in outside.split('`').skip(1).step_by(2) {
+        let sentences = outside.split('`').skip(1).step_by(2);
+        let sessions = text.lines().filter_map(|line| line.strip_prefix("$ "));
+        for code in sentences.chain(sessions) {
             if !code.starts_with("tenure ") || code.contains(['…', '\n', '|', '<', '>']) {
                 continue;
             }
-            let words: Vec<&str> = code.split_whitespace().collect();
+            let words = words(code);
             let parsed = Cli::try_parse_from(&words);
             let complete = parsed.err().filter(|error| {
                 // A sentence may name a command without its arguments.
                 !matches!(
                     error.kind(),
-                    clap::error::ErrorKind::MissingRequiredArgument
+                    clap::error::ErrorKind::DisplayHelp
+                        | clap::error::ErrorKind::MissingRequiredArgument
                         | clap::error::ErrorKind::MissingSubcommand
                         | clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
                 )

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure::cli::Cli;
 
-use super::support::{repository, tenure};
+use super::support::{repository, tenure, words};
 
 /// The documents of a YAML file.
 fn documents(path: &str) -> Vec<Value> {
@@ -480,13 +480,6 @@ fn our_own_examples_pass_our_own_rules() {
     .unwrap();
     assert!(role["bound_claims"]["repository_id"].is_string());
     assert!(role["bound_claims"]["environment"].is_string());
-}
-
-/// The words of an `entry:`, split as pre-commit does, by a shell.
-fn words(line: &str) -> Vec<String> {
-    let output = bash(&format!("printf '%s\\n' {line}")).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(str::to_owned).collect()
 }
 
 #[test]

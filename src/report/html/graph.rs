@@ -94,13 +94,26 @@ impl Graph {
     /// names it for those who do not see it.
     pub fn svg(&self, id: &str, title: &str) -> String {
         let layout = self.layout();
-        let (width, height) = layout.size;
+        let (width, mut height) = layout.size;
         // How far the page may shrink it.
         let fit = match width {
             ..=960 => "small",
             961..=1_400 => "middling",
             _ => "large",
         };
+        let mut body = String::new();
+        let mut labels = Labels::default();
+        let mut over = String::new();
+        for (edge, route) in self.edges.iter().zip(&layout.routes) {
+            self.edge(&mut body, &mut over, &mut labels, edge, route, &layout);
+        }
+        for (at, node) in self.nodes.iter().enumerate() {
+            self.node(&mut body, at, node, layout.at[at]);
+        }
+        // Labels of the lowest edges may stand below all nodes.
+        for &(_, _, bottom) in &labels.taken {
+            height = height.max(bottom + MARGIN);
+        }
         let mut svg = String::new();
         // Writing to a string cannot fail; results are dropped below.
         let _ = write!(
@@ -111,14 +124,7 @@ impl Graph {
             escape(title),
             escape(&self.described()),
         );
-        let mut labels = Labels::default();
-        let mut over = String::new();
-        for (edge, route) in self.edges.iter().zip(&layout.routes) {
-            self.edge(&mut svg, &mut over, &mut labels, edge, route, &layout);
-        }
-        for (at, node) in self.nodes.iter().enumerate() {
-            self.node(&mut svg, at, node, layout.at[at]);
-        }
+        svg.push_str(&body);
         svg.push_str(&over);
         svg.push_str("</svg>");
         svg
@@ -326,10 +332,9 @@ impl Graph {
         let depth = layers.len() as i32;
         let main =
             2 * MARGIN + depth * along - if across { ACROSS } else { DOWN }.min(depth * along);
-        // Labels of the outermost edges may stand below their line.
         let cross = 2 * MARGIN + widest * beside - BESIDE.min(widest * beside);
         let size = if across {
-            (main, cross + 2 * LINE)
+            (main, cross)
         } else {
             (cross.max(2 * NODE_WIDTH), main)
         };

@@ -127,7 +127,12 @@ impl<'a> Picked<'a> {
     }
 
     fn starts(&self) -> usize {
-        let reached: FxHashSet<Sym> = self.steps().map(|step| step.to).collect();
+        // Who steps up without leaving its place still starts there.
+        let reached: FxHashSet<Sym> = self
+            .steps()
+            .filter(|step| step.from != step.to)
+            .map(|step| step.to)
+            .collect();
         let starts: FxHashSet<Sym> = self
             .steps()
             .map(|step| step.from)

@@ -76,6 +76,18 @@ pub fn skip(what: &str) {
     println!("skipped: run tests/run ({what})");
 }
 
+/// The words of a command, split by a shell.
+pub fn words(line: &str) -> Vec<String> {
+    let output = std::process::Command::new("bash")
+        .args(["-c", &format!("printf '%s\\n' {line}")])
+        .output()
+        .expect("bash runs");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn the_program_starts_in_a_clean_environment() {
     tenure().arg("--version").assert().success();
