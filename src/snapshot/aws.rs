@@ -36,6 +36,8 @@ const BY_MEMBER: &[(&str, &str)] = &[
     ("PermissionSet", "sso-permission-sets"),
     ("AccountAssignments", "sso-account-assignments"),
     ("GroupMemberships", "identitystore-memberships"),
+    ("accessEntry", "eks"),
+    ("associatedAccessPolicies", "eks"),
 ];
 
 /// Which document of AWS a file is, by its content and place; `None` if it is none.
@@ -65,6 +67,12 @@ pub(super) fn recognise(path: &str, text: &[u8]) -> Option<&'static str> {
     }
     if let Some((_, kind)) = BY_MEMBER.iter().find(|(member, _)| has(member)) {
         return Some(kind);
+    }
+    if has("cluster") && contains(head, b":eks:") && contains(head, b"\"platformVersion\"") {
+        return Some("eks");
+    }
+    if has("association") && contains(head, b"\"serviceAccount\"") && contains(head, b":eks:") {
+        return Some("eks");
     }
     if has("Policies") {
         // One page of authorization details may hold policies only.
@@ -201,6 +209,17 @@ mod tests {
                 Some("policy"),
             ),
             ("x", r#"{"Statement":{"Effect":"Allow"}}"#, Some("policy")),
+            (
+                "x",
+                r#"{"cluster":{"arn":"arn:aws:eks:eu-west-1:1:cluster/a","platformVersion":"eks.4"}}"#,
+                Some("eks"),
+            ),
+            ("x", r#"{"cluster":{"name":"a"}}"#, None),
+            (
+                "x",
+                r#"{"accessEntry":{"clusterName":"a","principalArn":"b"}}"#,
+                Some("eks"),
+            ),
             (
                 "x",
                 r#"{"Version":"1","Statement":[],"Resources":{}}"#,

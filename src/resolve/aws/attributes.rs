@@ -45,7 +45,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Source, "identity_center", Bool, "Identity Center assigns access in it"),
 
     // An identity.
-    on(Identity, "type", String, "`user`, `role`, `group`, `root`, `identity-center-user`, `identity-center-group`"),
+    on(Identity, "type", String, "`user`, `role`, `group`, `root`, `identity-center-user`, `identity-center-group`, `eks-access-entry`"),
     on(Identity, "path", String, "IAM path"),
     on(Identity, "console", Bool, "user: has a console password (of root: may sign in)"),
     on(Identity, "mfa", Bool, "user: has a second factor"),
@@ -58,7 +58,10 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "emails", List, "Identity Center user: mail addresses"),
     on(Identity, "external_ids", List, "Identity Center user: `issuer:id` in the directory it is provisioned from"),
     on(Identity, "direct_policies", Int, "policies attached to or inlined in the user itself"),
-    on(Identity, "groups", List, "names of the groups the user is in"),
+    on(Identity, "groups", List, "names of the groups the user is in; access entry: groups of the cluster"),
+    on(Identity, "eks_cluster", String, "access entry: the cluster it lets into"),
+    on(Identity, "access_policies", List, "access entry: policies of EKS, with their scope"),
+    on(Identity, "admin_policy", Bool, "access entry: a policy of EKS administers the cluster or reads all its secrets"),
     on(Identity, "members", Int, "group: members"),
     on(Identity, "admin_reasons", List, "why it is of the admin tier by its own policies: `full-access`, `identity-write`, `secrets-read-all`, `organization-admin`, …"),
     on(Identity, "full_access", Bool, "everything on everything is allowed in effect"),
@@ -133,6 +136,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Trust, "subjects", List, "subject patterns admitted"),
     on(Trust, "issues", List, "what is too wide: `no-subject`, `any-subject`, `any-repository`, `no-separator`, `repository-prefix`, `any-context`, `pull-request`, `any-environment`, `ref-prefix`, `any-ref`, `holds-when-absent`, `forgeable-claims`, `id-unpinned`, `dead`"),
     on(Trust, "max_session", Duration, "longest session of the role"),
+    on(Trust, "eks_cluster", String, "access entry or pod identity: the cluster"),
     on(Trust, "role_services", List, "further services the same role trusts"),
 
     // A path.

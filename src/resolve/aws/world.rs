@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::documents::{Documents, Source};
 use super::organization::Organization;
-use super::read::{self, File, Tag, Text, Time, iam, is_account, report};
+use super::read::{self, File, Tag, Text, Time, eks, iam, is_account, report};
 use super::sso::IdentityCenter;
 use crate::model::{Coverage, Location, Seen, Sym, System};
 use crate::snapshot::Document;
@@ -160,6 +160,8 @@ pub struct World<'a> {
     pub organization: Organization<'a>,
     /// Identity Center.
     pub identity_center: IdentityCenter<'a>,
+    /// What EKS says of its clusters: account, file and answer.
+    pub clusters: Vec<(Sym, usize, eks::Answer)>,
     /// Bare policies (files under review), with their files.
     pub bare: Vec<(usize, Source<'a>)>,
     /// What could not be used.
@@ -241,6 +243,7 @@ impl<'a> World<'a> {
             documents: Documents::default(),
             organization: Organization::default(),
             identity_center: IdentityCenter::default(),
+            clusters: Vec::new(),
             bare: Vec::new(),
             gaps,
         };
@@ -380,6 +383,13 @@ impl<'a> World<'a> {
                 if let Some(id) = account {
                     self.account(id, at).secrets_read = true;
                 }
+                bad
+            }
+            "eks" => {
+                let (pages, bad) = read::small::<eks::Answer>(file);
+                let id = account.unwrap_or(file.name);
+                let answers = pages.into_iter().map(|page| (id, at, page));
+                self.clusters.extend(answers);
                 bad
             }
             "last-accessed" => {

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod credentials;
+mod eks;
 mod entitlements;
 mod identities;
 mod paths;
@@ -187,6 +188,7 @@ impl Facts<'_, '_> {
         self.add_assignments();
         self.add_credentials();
         self.add_trusts();
+        self.add_clusters();
         self.add_paths();
         self.complete_identities();
         self.complete_trusts();

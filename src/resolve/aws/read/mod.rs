@@ -5,6 +5,7 @@
 //! passed over, so newer answers of AWS stay readable.
 
 pub mod document;
+pub mod eks;
 pub mod iam;
 pub mod organization;
 pub mod report;
