@@ -144,6 +144,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Credential, "environment", String, "environment the secret is kept in"),
     on(Credential, "environment_protected", Bool, "somebody else must agree before a job gets it"),
     on(Credential, "readers", Int, "repositories that get it"),
+    on(Credential, "repositories", List, "the repositories that get an organisation's secret, where they were selected"),
     on(Credential, "public_readers", Int, "of these, public ones"),
     on(Credential, "writers", Int, "people who can read it out by pushing a workflow"),
     on(Credential, "hook_secret", Bool, "deliveries are signed"),

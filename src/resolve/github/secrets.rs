@@ -198,6 +198,12 @@ fn add_organization(
                 attrs.set("secret_visibility", visibility);
             }
             attrs.set_some("readers", readers.as_ref().map(Vec::len));
+            if visibility == "selected"
+                && let Some(names) = &readers
+            {
+                let names = names.iter().map(|name| Sym::new(&org.full_name(name)));
+                attrs.set("repositories", names.collect::<Vec<_>>());
+            }
             attrs.set_some("public_readers", public);
             attrs.set_some("writers", people);
         });

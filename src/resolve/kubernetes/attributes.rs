@@ -241,6 +241,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Path, "bindings", List, "the bindings that give it"),
     on(
         Path,
+        "accounts",
+        String,
+        "service accounts of those namespaces it takes over: `any`, or `running` in pods",
+    ),
+    on(
+        Path,
         "default_bindings",
         Bool,
         "only bindings the platform makes itself give it",
@@ -375,6 +381,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
         "whole_cluster",
         Bool,
         "the input is a cluster, not manifests",
+    ),
+    on(
+        Source,
+        "issuer",
+        String,
+        "issuer of the service accounts' tokens: the first, which signs new ones",
     ),
     on(
         Source,

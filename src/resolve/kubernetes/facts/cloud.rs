@@ -70,7 +70,11 @@ impl Cluster<'_> {
         let target = self.build.identity(outside);
         let mut trust = Trust::new(SYSTEM, self.tenant, target, TrustKind::ServiceAccount, user);
         trust.source = self.identity_of(principal);
-        trust.issuer = self.status.flag("service-account-issuer").map(Sym::new);
+        let issuers = self
+            .status
+            .list("service-account-issuer")
+            .unwrap_or_default();
+        trust.issuer = issuers.first().map(|issuer| Sym::new(issuer));
         trust.trustee_tenant = Some(self.tenant);
         trust.location = meta.location;
         let (mechanism, audience) = match cloud {

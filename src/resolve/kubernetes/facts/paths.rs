@@ -120,6 +120,12 @@ impl Cluster<'_> {
         attrs.set("scope", scope.as_str());
         attrs.set("cluster_wide", hit.cluster);
         attrs.set("named", hit.named);
+        let accounts = match technique.reach {
+            Reach::Cluster | Reach::Namespace | Reach::Accounts => Some("any"),
+            Reach::Running => Some("running"),
+            Reach::Tokens | Reach::Itself => None,
+        };
+        attrs.set_some("accounts", accounts.filter(|_| !hit.named));
         attrs.set("default_roles", givers.only_defaults);
         attrs.set("default_bindings", givers.default_bindings);
         attrs.set("everybody", is_everybody(principal));

@@ -142,6 +142,8 @@ fn set_flags(attrs: &mut crate::model::Attrs, status: &Status) {
         "authorization_modes",
         modes.iter().map(|mode| Sym::new(mode)).collect::<Vec<_>>(),
     );
+    let issuers = status.list("service-account-issuer").unwrap_or_default();
+    attrs.set_some("issuer", issuers.first().copied());
     attrs.set("always_allow", modes.contains(&"AlwaysAllow"));
     attrs.set_some("webhook_authorizer", status.webhook_authorizer);
     attrs.set_some("anonymous_auth", status.switch("anonymous-auth"));
