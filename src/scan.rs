@@ -9,12 +9,13 @@ mod timeline;
 use crate::config::Config;
 use crate::drift::{self, Baseline, Change, FailOn, Fate, Weight};
 use crate::model::{Coverage, FactKey, Finding, Inventory, Seen, Severity, Subject, Sym, System};
+use crate::reach;
 use crate::report::{self, Changes, ExceptionNote, ExceptionState, Outcome};
 use crate::resolve::{self, Context};
 use crate::rules::RuleSet;
 use crate::snapshot::Snapshot;
 
-/// Resolves a snapshot to facts.
+/// Resolves a snapshot to facts, and joins its systems.
 ///
 /// Documents of which nothing came out are a gap: silence of an evaluator must not
 /// look like a clean bill.
@@ -35,6 +36,7 @@ pub fn facts(snapshot: &Snapshot, config: &Config, now: Timestamp) -> Inventory 
             ));
         }
     }
+    reach::run(&mut inventory);
     evidence::reconcile(&mut inventory, config, now);
     inventory
 }

@@ -342,6 +342,15 @@ pub struct PathsArgs {
     /// Only ways that end at this tier or at an identity that matches this pattern.
     #[arg(long, value_name = "TIER|PATTERN")]
     pub to: Option<String>,
+    /// Only ways that end in this system.
+    #[arg(long, value_name = "SYSTEM", value_parser = system)]
+    pub system: Option<System>,
+    /// Only ways that cross from one system to another.
+    #[arg(long)]
+    pub across: bool,
+    /// Print what shows each step.
+    #[arg(long)]
+    pub evidence: bool,
     /// Print JSON instead of text.
     #[arg(long)]
     pub json: bool,

@@ -1,13 +1,14 @@
 //! `tenure can`, `tenure who-can`, `tenure paths`.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 
 use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::args::{CanArgs, Global, PathsArgs, Sources, WhoCanArgs};
 use super::{Exit, collect, print, settings};
-use crate::model::{Inventory, Path, System, Tier, Verdict, glob};
+use crate::model::{Gate, Inventory, Path, Sym, System, Tier, Value, Verdict, glob};
 use crate::report::text::visible;
 use crate::resolve::Context;
 use crate::resolve::aws::query::{self, Permitted};
@@ -136,11 +137,14 @@ pub(super) fn paths(global: &Global, args: PathsArgs) -> Result<Exit> {
                     "to": path.to.map(|to| inventory.identity(to).id),
                     "tier": path.tier,
                     "technique": path.technique,
+                    "system": path.system,
+                    "target": {"system": target(path).0, "tenant": target(path).1},
                     "name": path.name,
                     "verdict": path.verdict,
                     "residual": path.residual,
                     "gate": path.gate,
                     "steps": path.steps,
+                    "attributes": path.attrs.iter().collect::<BTreeMap<_, _>>(),
                 })
             })
             .collect();
@@ -149,30 +153,64 @@ pub(super) fn paths(global: &Global, args: PathsArgs) -> Result<Exit> {
     }
     let mut text = String::new();
     for path in &chosen {
-        writeln!(
-            text,
-            "{} → {} ({}, {})",
-            visible(&inventory.identity(path.from).id),
-            path.tier.as_str(),
-            visible(&path.name),
-            path.verdict.as_str(),
-        )?;
-        for step in &path.steps {
-            writeln!(
-                text,
-                "    {} —{}→ {}",
-                visible(&step.from),
-                visible(&step.action),
-                visible(&step.to)
-            )?;
-        }
-        if let Some(residual) = path.residual {
-            writeln!(text, "    if {}", visible(&residual))?;
-        }
+        told(&mut text, &inventory, path, args.evidence)?;
     }
     writeln!(text, "{} ways", chosen.len())?;
     print(text)?;
     Ok(Exit::Clean)
+}
+
+/// One way: who gets where, step by step, and what stands in between.
+fn told(text: &mut String, inventory: &Inventory, path: &Path, evidence: bool) -> fmt::Result {
+    let (system, tenant) = target(path);
+    writeln!(
+        text,
+        "{} → {} of {system} {} ({}, {})",
+        visible(&inventory.identity(path.from).id),
+        path.tier.as_str(),
+        visible(&tenant),
+        visible(&path.name),
+        path.verdict.as_str(),
+    )?;
+    for step in &path.steps {
+        let gate = match step.gate {
+            Gate::None => "",
+            Gate::Unproved => " [a gate nothing proves]",
+            Gate::Proved => " [gated]",
+            Gate::Unknown => " [not seen]",
+        };
+        writeln!(
+            text,
+            "    {} —{}→ {}{gate}",
+            visible(&step.from),
+            visible(&step.action),
+            visible(&step.to)
+        )?;
+        for shown in step.evidence.iter().filter(|_| evidence) {
+            let place = shown.location.map_or(String::new(), |at| {
+                format!(" ({}:{}:{})", visible(&at.file), at.line, at.column)
+            });
+            let (source, what) = (visible(&shown.source), visible(&shown.what));
+            writeln!(text, "        {source}: {what}{place}")?;
+        }
+    }
+    if let Some(residual) = path.residual {
+        writeln!(text, "    if {}", visible(&residual))?;
+    }
+    Ok(())
+}
+
+/// The system and the tenant a way ends in: those of its start, unless it says.
+fn target(path: &Path) -> (System, Sym) {
+    let said = |name: &str| match path.attrs.get(Sym::new(name)) {
+        Some(Value::Str(text)) => Some(*text),
+        _ => None,
+    };
+    let system = said("target_system").and_then(|system| system.parse().ok());
+    (
+        system.unwrap_or(path.system),
+        said("target_tenant").unwrap_or(path.tenant),
+    )
 }
 
 fn wanted(inventory: &Inventory, path: &Path, args: &PathsArgs) -> bool {
@@ -193,5 +231,7 @@ fn wanted(inventory: &Inventory, path: &Path, args: &PathsArgs) -> bool {
             None => path.to.is_some_and(|at| named(wanted, at)),
         }
     });
-    from && to
+    let system = args.system.is_none_or(|system| target(path).0 == system);
+    let across = !args.across || path.attrs.get(Sym::new("target_system")).is_some();
+    from && to && system && across
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::check::FUNCTIONS;
 use super::schema::{RECORDS, SUBJECTS, Schema, Ty};
+use crate::model::System;
 
 /// Names, fields and functions of the rule language, in Markdown.
 ///
@@ -49,6 +50,18 @@ pub fn field_reference() -> String {
         }
         let attributes = record.fact.map_or(&[][..], |kind| schema.attributes(kind));
         for attribute in attributes {
+            // A ledger's own facts are of few kinds, so all scanned systems are all.
+            let shared = attribute.systems.len() + 1 >= System::ALL.len()
+                && attribute.docs.iter().all(|doc| *doc == attribute.docs[0]);
+            if shared {
+                line(&format!(
+                    "| `{}` | {} | optional | {} |",
+                    attribute.name,
+                    describe(attribute.ty),
+                    attribute.docs[0].replace('|', "\\|")
+                ));
+                continue;
+            }
             for (system, doc) in attribute.systems.iter().zip(&attribute.docs) {
                 line(&format!(
                     "| `{}` | {} | optional, {system} | {} |",

@@ -306,6 +306,17 @@ impl Subject {
     }
 }
 
+/// Every declared attribute: those of the resolvers, and those the joining stage sets
+/// on facts of any system.
+fn declared() -> impl Iterator<Item = (System, &'static AttributeDecl)> {
+    let joined = crate::reach::ATTRIBUTES
+        .iter()
+        .flat_map(|decl| System::ALL.map(|system| (system, decl)));
+    crate::resolve::attributes()
+        .chain(joined)
+        .chain(crate::jit::attributes())
+}
+
 /// The tables above, and the attributes the resolvers declare.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
@@ -316,9 +327,7 @@ impl Schema {
     /// With everything the resolvers of this program declare.
     pub fn standard() -> &'static Schema {
         static STANDARD: OnceLock<Schema> = OnceLock::new();
-        STANDARD.get_or_init(|| {
-            Schema::new(crate::resolve::attributes().chain(crate::jit::attributes()))
-        })
+        STANDARD.get_or_init(|| Schema::new(declared()))
     }
 
     /// With these attributes. Systems that declare one name with one type share it;
@@ -481,7 +490,7 @@ mod tests {
 
     #[test]
     fn no_attribute_hides_behind_a_common_field() {
-        for (system, decl) in crate::resolve::attributes().chain(crate::jit::attributes()) {
+        for (system, decl) in declared() {
             let record = RECORDS.iter().find(|record| record.fact == Some(decl.on));
             let fields = record.map_or(&[][..], |record| record.fields);
             assert!(
