@@ -407,6 +407,59 @@ fn reading_twice_gives_the_same_events() {
     }
 }
 
+/// The published schema, with no room for members it does not name.
+fn strict_schema() -> serde_json::Value {
+    use serde_json::Value;
+    fn close(schema: &mut Value) {
+        match schema {
+            Value::Object(map) => {
+                if map.contains_key("properties") && !map.contains_key("additionalProperties") {
+                    map.insert("additionalProperties".to_owned(), Value::Bool(false));
+                }
+                for (name, value) in map.iter_mut() {
+                    // A condition looks at one member and says nothing about others.
+                    if !matches!(name.as_str(), "if" | "then") {
+                        close(value);
+                    }
+                }
+            }
+            Value::Array(list) => list.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ledger-schema.json");
+    let mut schema = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    close(&mut schema);
+    schema
+}
+
+#[test]
+fn every_line_fits_the_published_schema() {
+    let schema = strict_schema();
+    let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(
+        schema["properties"]["type"]["enum"],
+        serde_json::json!(kinds)
+    );
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .unwrap();
+    for kind in Kind::ALL {
+        let mut prev = None;
+        for mut event in read(kind).events {
+            let line = event.seal("ledger/test".into(), prev).unwrap();
+            prev = Some(event.digest);
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let wrong: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(wrong.is_empty(), "{kind}: {wrong:#?}\n{line}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
