@@ -14,9 +14,11 @@ use super::duration;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Jit {
-    /// Files of the ledger, oldest first. Without any, nothing is reconciled.
+    /// Files of the ledger, oldest first, relative to the settings. Without any,
+    /// nothing is reconciled.
     pub ledger: Vec<PathBuf>,
-    /// Earlier snapshots: evidence of what was there, and what was not.
+    /// Earlier snapshots, relative to the settings: evidence of what was there, and
+    /// what was not.
     pub earlier: Vec<PathBuf>,
     /// Share of `span` in percent above which grants in a row amount to standing
     /// access.

@@ -396,7 +396,7 @@ fn used_outside(court: &Court<'_>, live: &Live, related: &[(usize, Match)]) -> b
 }
 
 /// Whether systems let anybody list what grants of this kind give.
-pub(super) fn listable(kind: GrantKind) -> bool {
+pub fn listable(kind: GrantKind) -> bool {
     match kind {
         GrantKind::Session | GrantKind::Lease | GrantKind::Credential => false,
         GrantKind::Assignment

@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
 
+pub use flags::listable;
 pub use names::{Flag, GrantState, Proof, Proved, State};
 pub use order::Implies;
 pub use phase::Persistence;

@@ -23,7 +23,7 @@ pub use earlier::Earlier;
 use super::alias::{Aliases, Person};
 use super::reconcile::{
     Answer, Case, Exception, Flag, GrantState, Implies, Judged, Policy, Proved, State,
-    TicketLimits, reconcile,
+    TicketLimits, listable, reconcile,
 };
 use crate::config::Config;
 use crate::model::{
@@ -55,6 +55,8 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
         earlier,
     } = evidence;
     grants.sort_by_key(|grant| (grant.id, grant.source));
+    source::describe(inventory, &grants, &coverage, now);
+    let coverage = speaking(coverage, &grants);
     let aliases = people::aliases(inventory, config, &links, &grants);
     let seen = live::seen(inventory);
     live::settle(inventory, &mut grants);
@@ -94,9 +96,21 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
     grant_verdicts(&mut grants, &rows, &answer, &known, &aliases);
     minted::find(inventory, &mut grants, &earlier, now);
     bursts(&mut grants, &aliases);
-    source::describe(inventory, &grants, &coverage, now);
     gaps(inventory, &coverage, config, now);
     inventory.grants = grants;
+}
+
+/// Statements of coverage that speak for entitlements. A source that only gives
+/// sessions, leases or credentials knows nothing of who is assigned what.
+fn speaking(coverage: Vec<LedgerCoverage>, grants: &[Grant]) -> Vec<LedgerCoverage> {
+    let mut lists: FxHashMap<Sym, bool> = FxHashMap::default();
+    for grant in grants {
+        *lists.entry(grant.source).or_default() |= listable(grant.kind);
+    }
+    coverage
+        .into_iter()
+        .filter(|said| lists.get(&said.source) != Some(&false))
+        .collect()
 }
 
 /// The policy of the settings.
@@ -481,7 +495,7 @@ fn gaps(inventory: &mut Inventory, ledger: &[LedgerCoverage], config: &Config, n
                 tenant.id,
                 "jit.ledger",
                 Seen::None,
-                "no ledger holds grants for it",
+                "no ledger holds the grants of what is assigned in it",
             )
             .remedy("import them: `tenure ledger import`"),
             Some(said) if said.seen != Seen::Complete => Coverage::lacking(
