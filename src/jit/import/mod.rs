@@ -13,13 +13,14 @@ mod entra_pim;
 mod gcp_pam;
 mod github;
 mod kubernetes;
+mod map;
 mod record;
 mod table;
 mod teleport;
 mod vault;
 
 pub use coverage::Window;
-pub use table::{Map, MapError, fields};
+pub use map::{Map, MapError, fields};
 
 use std::fmt;
 
