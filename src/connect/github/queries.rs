@@ -21,7 +21,7 @@ pub const ENTERPRISE: &str = "query($org: String!, $first: Int!, $after: String)
     samlIdentityProvider {
       externalIdentities(first: $first, after: $after) {
         pageInfo { hasNextPage endCursor }
-        edges { node { user { login databaseId } } }
+        edges { node { samlIdentity { nameId } user { login databaseId } } }
       }
     }
   }

@@ -62,6 +62,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "org_role", String, "`owner`, `member`, `outside`, `invited`, `enterprise-owner`, `unlisted`"),
     on(Identity, "two_factor", Bool, "has a second factor"),
     on(Identity, "saml_linked", Bool, "linked to the identity provider"),
+    on(Identity, "saml_name", String, "the name the identity provider has for it, often its mail address"),
     on(Identity, "team_privacy", String, "`closed` or `secret`"),
     on(Identity, "team_parent", String, "slug of the team above"),
     on(Identity, "team_members", Int, "own members"),

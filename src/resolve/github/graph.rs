@@ -58,7 +58,12 @@ nodes! {
     /// A linked identity.
     IdentityEdge { pub node: Option<LinkedIdentity>, }
     /// A linked identity.
-    LinkedIdentity { pub user: Option<Person>, }
+    LinkedIdentity {
+        pub user: Option<Person>,
+        pub saml_identity: Option<SamlIdentity>,
+    }
+    /// What the identity provider says about somebody.
+    SamlIdentity { pub name_id: Option<String>, }
     /// Something of which only the existence matters.
     Empty {}
     /// A person.

@@ -101,6 +101,8 @@ pub struct Organisation {
     pub without_two_factor: Option<BTreeSet<String>>,
     /// Logins linked to the identity provider; `None` without single sign-on or unseen.
     pub linked: Option<BTreeSet<String>>,
+    /// Names the identity provider has for logins, where it tells.
+    pub saml_names: BTreeMap<String, String>,
     /// Owners of the enterprise: login, number, and whether they own the organisation now.
     pub enterprise_owners: Vec<(Person, bool)>,
     /// Whether an IP allow list is on.
@@ -209,6 +211,15 @@ impl Organisation {
                 .as_ref()
                 .and_then(|provider| provider.external_identities.as_ref())
             {
+                self.saml_names.extend(
+                    identities
+                        .edges()
+                        .filter_map(|edge| edge.node.as_ref())
+                        .filter_map(|one| {
+                            let name = one.saml_identity.as_ref()?.name_id.clone()?;
+                            Some((one.user.as_ref()?.login.clone(), name))
+                        }),
+                );
                 self.linked.get_or_insert_default().extend(
                     identities
                         .edges()

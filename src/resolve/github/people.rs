@@ -39,6 +39,10 @@ fn add_people(facts: &mut Facts<'_>) {
         if let Some(linked) = &org.linked {
             identity.attrs.set("saml_linked", linked.contains(login));
         }
+        let saml_name = org.saml_names.get(login);
+        identity
+            .attrs
+            .set_some("saml_name", saml_name.map(|name| Sym::new(name)));
         facts.build.identity(identity);
     }
     for (login, person) in org.outside.iter().flatten() {
