@@ -256,7 +256,10 @@ fn not_evaluable(rules: &RuleSet, inventory: &Inventory, tenants: &[Tenant]) -> 
             };
             let mut lacking: Vec<(Sym, Option<&Coverage>)> = Vec::new();
             for &kind in rule.needs.iter().filter(own) {
-                match said.get(&(tenant.system, tenant.id, kind)) {
+                let of = |kind| said.get(&(tenant.system, tenant.id, kind));
+                // `aws.*` speaks of every kind that is not named.
+                let every = || of(Sym::new(&format!("{}.*", tenant.system)));
+                match of(kind).or_else(every) {
                     Some(coverage) if coverage.seen == Seen::Complete => {}
                     other => lacking.push((kind, other.copied())),
                 }

@@ -391,6 +391,8 @@ fn of_holder<'w>(
 fn parse_principal(arn: &str, account: Sym) -> Option<Principal> {
     Principal::parse(arn)
         .or_else(|_| Principal::parse(&format!("arn:aws:iam::{account}:user/tenure-probe")))
+        // Policies in files of their own belong to no account that is known.
+        .or_else(|_| Principal::parse("arn:aws:iam::000000000000:role/tenure-probe"))
         .or_else(|_| Principal::parse("*"))
         .ok()
 }

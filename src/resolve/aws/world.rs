@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::documents::{Documents, Source};
 use super::organization::Organization;
+use super::policy::Policy;
 use super::read::{self, File, Tag, Text, Time, eks, iam, is_account, report};
 use super::sso::IdentityCenter;
 use crate::model::{Coverage, Location, Seen, Sym, System};
@@ -29,6 +30,10 @@ pub enum HolderKind {
     /// An IAM role.
     Role,
 }
+
+/// The tenant of policies that stand in files of their own: nothing tells which
+/// account they are for.
+pub const POLICY_FILES: &str = "policies";
 
 /// A user, group or role.
 #[derive(Debug)]
@@ -119,6 +124,8 @@ pub struct Account<'a> {
     pub policies: FxHashMap<Sym, Managed<'a>>,
     /// Authorization details were read.
     pub details: bool,
+    /// It stands for policies in files of their own, each held by whoever gets it.
+    pub of_files: bool,
     /// More pages exist than were read.
     pub truncated: bool,
     /// The credential report.
@@ -162,8 +169,6 @@ pub struct World<'a> {
     pub identity_center: IdentityCenter<'a>,
     /// What EKS says of its clusters: account, file and answer.
     pub clusters: Vec<(Sym, usize, eks::Answer)>,
-    /// Bare policies (files under review), with their files.
-    pub bare: Vec<(usize, Source<'a>)>,
     /// What could not be used.
     pub gaps: Vec<Coverage>,
 }
@@ -244,7 +249,6 @@ impl<'a> World<'a> {
             organization: Organization::default(),
             identity_center: IdentityCenter::default(),
             clusters: Vec::new(),
-            bare: Vec::new(),
             gaps,
         };
         world.read_details();
@@ -369,8 +373,9 @@ impl<'a> World<'a> {
                 self.identity_center.read(at, file, account)
             }
             "policy" => {
-                let trimmed = file.text.trim();
-                self.bare.push((at, Source::new(at, trimmed)));
+                let account = self.account(Sym::new(POLICY_FILES), at);
+                account.of_files = true;
+                account.holders.push(holder_of_file(at, file));
                 None
             }
             "secrets" => {
@@ -540,7 +545,6 @@ impl<'a> World<'a> {
             }
         }
         sources.extend(self.organization.sources());
-        sources.extend(self.bare.iter().map(|(_, source)| *source));
         self.documents.parse(&sources);
     }
 }
@@ -591,6 +595,47 @@ fn boundary(boundary: Option<iam::Boundary<'_>>) -> Option<Boundary> {
     boundary.map(|boundary| Boundary {
         arn: boundary.permissions_boundary_arn.sym(),
     })
+}
+
+/// Whoever gets the policy that is a file of its own. A document that names
+/// principals belongs to what is trusted or reached, not to who acts: it stands as a
+/// trust, and is judged as one where it lets somebody assume a role.
+fn holder_of_file<'a>(at: usize, file: &'a File<'a>) -> Holder<'a> {
+    let text = file.text.trim();
+    let source = Source::new(at, text);
+    let names_principals = Policy::parse(text).is_ok_and(|policy| {
+        let mut statements = policy.document().statements.iter();
+        statements.any(|statement| statement.principals.is_some())
+    });
+    let grant = Grant {
+        arn: None,
+        name: Sym::new("policy"),
+        source: Some(source),
+        file: at,
+        at: Some(text),
+    };
+    Holder {
+        kind: HolderKind::Role,
+        arn: file.name,
+        name: file.name,
+        uid: file.name,
+        path: Sym::new("/"),
+        created: None,
+        tags: Vec::new(),
+        grants: if names_principals {
+            Vec::new()
+        } else {
+            vec![grant]
+        },
+        groups: Vec::new(),
+        boundary: None,
+        trust: names_principals.then_some(source),
+        instance_profiles: 0,
+        last_used: None,
+        max_session: None,
+        file: at,
+        at: Some(text),
+    }
 }
 
 fn uid(id: &Text<'_>, arn: Sym) -> Sym {

@@ -31,6 +31,10 @@ impl Facts<'_, '_> {
         // Told even where other policies are damaged: the remedies differ.
         let mut absent = Vec::new();
         for (id, account) in &world.accounts {
+            if account.of_files {
+                self.add_file_coverage(*id, missing.remove(id).unwrap_or_default());
+                continue;
+            }
             let mut state = |coverage: Coverage| {
                 if !spoilt.contains(&(coverage.tenant, coverage.kind)) {
                     self.build.coverage(coverage);
@@ -216,6 +220,78 @@ impl Facts<'_, '_> {
             self.build.coverage(found);
         }
         self.add_organization_coverage();
+    }
+
+    /// What files that hold one policy each can and cannot tell.
+    fn add_file_coverage(&mut self, tenant: Sym, lacking: Vec<Sym>) {
+        let world = self.world;
+        let Some(account) = world.accounts.get(&tenant) else {
+            return;
+        };
+        for holder in &account.holders {
+            let source = holder.grants.iter().find_map(|grant| grant.source);
+            let Some(source) = source.or(holder.trust) else {
+                continue;
+            };
+            let parsed = world.documents.id(source).map(|id| world.documents.get(id));
+            let (range, message) = match parsed.map(|parsed| &parsed.policy) {
+                None => continue,
+                Some(Err(message)) => (None, message.clone()),
+                Some(Ok(policy)) => {
+                    let document = policy.document();
+                    let lost = document.problems.iter().find(|problem| problem.lost);
+                    let assumes = document.statements.iter().any(|statement| {
+                        let mut actions = statement.actions.source.iter();
+                        statement.actions.not
+                            || actions.any(|action| {
+                                let action = action.to_ascii_lowercase();
+                                action == "*" || action.starts_with("sts:")
+                            })
+                    });
+                    match lost {
+                        Some(problem) => (Some(problem.range.clone()), problem.to_string()),
+                        // A bucket's or queue's own policy: who it lets in is a
+                        // question of that service.
+                        None if holder.trust.is_some() && !assumes => (
+                            None,
+                            "a resource's own policy; only trust policies of roles are judged"
+                                .to_owned(),
+                        ),
+                        None => continue,
+                    }
+                }
+            };
+            let range = range.unwrap_or(0..1);
+            let place = source.locate(world.files, range).map_or_else(
+                || holder.arn.to_string(),
+                |at| format!("{}:{}:{}", at.file, at.line, at.column),
+            );
+            self.build.coverage(gap(
+                tenant,
+                "aws.policies",
+                Seen::Partial,
+                format!("{place}: {message}"),
+            ));
+        }
+        if lacking.is_empty() {
+            self.build.coverage(Coverage::complete(
+                System::Aws,
+                tenant,
+                "aws.policies",
+                account.holders.len(),
+            ));
+        }
+        self.build.coverage(
+            gap(
+                tenant,
+                "aws.*",
+                Seen::None,
+                "policies in files of their own do not tell who gets them, nor which boundaries, \
+                 guardrails and resource policies limit them: each is judged as if somebody had \
+                 it and nothing limited it",
+            )
+            .optional(),
+        );
     }
 
     fn add_organization_coverage(&mut self) {

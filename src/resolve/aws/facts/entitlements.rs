@@ -10,7 +10,9 @@ use super::super::subject::{Held, Limit, Subject, SubjectId, SubjectKind};
 use super::super::tiers::{Wearing, Worth};
 use super::super::world::is_aws_managed;
 use super::Facts;
-use crate::model::{Effect, Entitlement, IdentityRef, Moment, Sym, System, Tier, Verdict};
+use crate::model::{
+    Effect, Entitlement, IdentityRef, Location, Moment, Sym, System, Tier, Verdict,
+};
 
 /// Most pairs of action and resource tried to see whether a grant lets anybody act.
 const MAX_TRIED: usize = 48;
@@ -84,7 +86,10 @@ impl<'w> Facts<'w, '_> {
         );
         fact.via = held.via;
         fact.expires = Moment::Never;
-        fact.location = self.locate(grant.file, grant.at);
+        fact.location = match self.worst_statement(held) {
+            Some(location) => Some(location),
+            None => self.locate(grant.file, grant.at),
+        };
         let holder = self.build.identity_mut(identity);
         fact.last_used = holder.last_used;
         fact.owner = holder.owner;
@@ -115,6 +120,34 @@ impl<'w> Facts<'w, '_> {
             fact.residual = None;
         }
         self.build.entitlement(fact);
+    }
+
+    /// Where the statement stands that gives most, for a policy that is a file of its
+    /// own: the attachment says nothing there.
+    fn worst_statement(&self, held: &Held<'w>) -> Option<Location> {
+        let source = held.grant.source?;
+        let file = self.world.files.get(source.file)?;
+        if file.kind != "policy" {
+            return None;
+        }
+        let policy = self.world.documents.get(held.doc?).policy.as_ref().ok()?;
+        let statements = &policy.document().statements;
+        let gives = |statement: &&super::super::policy::Statement| {
+            if statement.effect == Effect::Deny {
+                return (false, Tier::None, false);
+            }
+            let everything = |action: &str| matches!(action, "*" | "*:*");
+            let alone = super::super::policy::Document {
+                statements: vec![(*statement).clone()].into(),
+                ..super::super::policy::Document::default()
+            };
+            let mut actions = statement.actions.source.iter();
+            let wide = actions.any(|action| everything(action)) != statement.actions.not;
+            (true, self.tiers.by_text(&alone), wide)
+        };
+        // Of equal ones the first.
+        let worst = statements.iter().rev().max_by_key(gives)?;
+        source.locate(self.world.files, worst.range.clone())
     }
 
     fn put_effective(&mut self, fact: &mut Entitlement, held: &Held<'_>, effective: Effective) {
