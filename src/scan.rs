@@ -8,7 +8,9 @@ mod timeline;
 
 use crate::config::Config;
 use crate::drift::{self, Baseline, Change, FailOn, Fate, Weight};
-use crate::model::{Coverage, FactKey, Finding, Inventory, Seen, Severity, Subject, Sym, System};
+use crate::model::{
+    Coverage, FactKey, Finding, Inventory, RuleCard, Seen, Severity, Subject, Sym, System,
+};
 use crate::reach;
 use crate::report::{self, Changes, ExceptionNote, ExceptionState, Outcome};
 use crate::resolve::{self, Context};
@@ -91,7 +93,13 @@ impl<'a> Judge<'a> {
         let mut notices = Vec::new();
         let mut changed = Vec::new();
         if let Some((_, accepted)) = &self.baseline {
-            changed = drift::diff(accepted, &Baseline::of(&inventory), &inventory.coverage);
+            let is = Baseline::of(&inventory);
+            changed = drift::diff(accepted, &is, &inventory.coverage);
+            let news = drift::findings(&changed, accepted, &is, &inventory, &findings, self.now);
+            findings.extend(
+                news.into_iter()
+                    .filter(|finding| finding.severity >= self.min_severity),
+            );
             notices = drift::mark(&mut findings, accepted, &changed, self.now);
         }
         let exceptions = self.except(&mut findings, &changed, &mut notices);
@@ -106,7 +114,7 @@ impl<'a> Judge<'a> {
             targets,
             findings,
             coverage,
-            rules: self.rules.cards(),
+            rules: self.cards(),
             gated,
             changes: self.baseline.as_ref().map(|(file, accepted)| Changes {
                 baseline: file.clone(),
@@ -121,6 +129,15 @@ impl<'a> Judge<'a> {
         };
         outcome.sort();
         outcome
+    }
+
+    /// The rules, and with a baseline what is said of changes.
+    fn cards(&self) -> Vec<RuleCard> {
+        let mut cards = self.rules.cards();
+        if self.baseline.is_some() {
+            cards.extend(drift::cards());
+        }
+        cards
     }
 
     /// Applies the declared exceptions and says how each fared.

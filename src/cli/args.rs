@@ -227,13 +227,79 @@ pub struct CollectArgs {
 /// `tenure diff`
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// What was: a snapshot, files, or a baseline.
-    pub old: PathBuf,
-    /// What is: a snapshot, files, or a baseline.
-    pub new: PathBuf,
-    /// Print JSON instead of text.
-    #[arg(long)]
+    /// What was and what is: snapshots, files, or baselines. With `--git`: the paths to
+    /// compare, all when none is named.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Compare two states of the repository without a checkout: BASE..HEAD, BASE...HEAD
+    /// (from their common ancestor), or BASE for the work tree.
+    #[arg(long, value_name = "RANGE")]
+    pub git: Option<String>,
+    /// Compare what a Terraform plan (`terraform show -json`; `-` for stdin) would
+    /// change; paths then name directories of its sources, those beside it by default.
+    #[arg(long, value_name = "FILE", conflicts_with = "git")]
+    pub plan: Option<PathBuf>,
+    /// Print JSON instead of text; for two files or baselines.
+    #[arg(long, conflicts_with_all = ["git", "plan"])]
     pub json: bool,
+    /// Write a report, as for `tenure scan`; repeatable.
+    #[arg(short, long = "output", value_name = "FORMAT[=PATH]")]
+    pub output: Vec<String>,
+    /// Also write SARIF, HTML and JSON into this directory (`reports` when none is named).
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "reports"
+    )]
+    pub reports: Option<PathBuf>,
+    /// Access accepted by name (`tenure baseline accept`) does not fail the check until
+    /// its last day.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Which changes fail: new and widened access (the default), one of them, or none.
+    #[arg(long, value_enum, value_name = "WHICH", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+    /// Findings below this severity neither gate nor appear.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub min_severity: Option<Severity>,
+    /// Replace names by stable pseudonyms in every report.
+    #[arg(long)]
+    pub redact: bool,
+    /// List every finding, also where a terminal would get the first 50.
+    #[arg(long)]
+    pub all: bool,
+    /// Further directory of rules; repeatable.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+}
+
+impl DiffArgs {
+    /// The same wishes about reports as `tenure scan` takes them.
+    pub(super) fn for_report(&self) -> ScanArgs {
+        ScanArgs {
+            sources: Sources {
+                targets: self
+                    .paths
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect(),
+                offline: true,
+                organization: false,
+                rules: self.rules.clone(),
+            },
+            output: self.output.clone(),
+            reports: self.reports.clone(),
+            baseline: self.baseline.clone(),
+            fail_on: self.fail_on.clone(),
+            min_severity: self.min_severity,
+            fail_coverage_below: None,
+            redact: self.redact,
+            all: self.all,
+            snapshot: None,
+        }
+    }
 }
 
 /// `tenure baseline`

@@ -9,8 +9,8 @@ use rustc_hash::FxHashSet;
 use serde_json::json;
 
 use super::args::{BaselineAction, BaselineArgs, DiffArgs, Global, Sources};
-use super::{Exit, collect, print, settings, tell};
-use crate::drift::{self, Accepted, Baseline, Change, ChangeKind, Weight};
+use super::{Exit, check, collect, print, settings, tell};
+use crate::drift::{self, Accepted, Baseline, Change, ChangeKind};
 use crate::model::{Coverage, FactKey, Inventory, Sym};
 use crate::report;
 use crate::report::text::visible;
@@ -124,6 +124,7 @@ fn accept(
                     .iter()
                     .filter(|finding| finding.id.starts_with(id.as_str()))
                     .map(|finding| finding.fact)
+                    .chain(drift::facts_of(id, &scanned))
                     .collect();
                 keys.sort();
                 keys.dedup();
@@ -186,8 +187,15 @@ fn incomplete(coverage: &[Coverage]) -> Exit {
 }
 
 pub(super) fn diff(global: &Global, args: DiffArgs) -> Result<Exit> {
-    let (old, _) = side(global, &args.old)?;
-    let (new, coverage) = side(global, &args.new)?;
+    if let Some(range) = &args.git {
+        return check::run_git(global, &args, range);
+    }
+    if let Some(plan) = &args.plan {
+        return check::run_plan(global, &args, plan);
+    }
+    let (old, new) = check::two(&args)?;
+    let (old, _) = side(global, old)?;
+    let (new, coverage) = side(global, new)?;
     let changes = drift::diff(&old, &new, &coverage);
     if args.json {
         let all: Vec<_> = changes
@@ -195,7 +203,7 @@ pub(super) fn diff(global: &Global, args: DiffArgs) -> Result<Exit> {
             .map(|change| {
                 json!({
                     "kind": change.kind.as_str(),
-                    "gates": change.kind.weight() == Weight::Gate,
+                    "gates": drift::is_more_access(change, &new),
                     "key": change.key,
                     "before": change.before,
                     "after": change.after,
@@ -205,12 +213,12 @@ pub(super) fn diff(global: &Global, args: DiffArgs) -> Result<Exit> {
             .collect();
         print(format!("{}\n", serde_json::to_string_pretty(&all)?))?;
     } else {
-        print(text(&changes))?;
+        print(text(&changes, &new))?;
     }
     Ok(
         if changes
             .iter()
-            .any(|change| change.kind.weight() == Weight::Gate)
+            .any(|change| drift::is_more_access(change, &new))
         {
             Exit::Findings
         } else if changes
@@ -239,7 +247,7 @@ fn side(global: &Global, path: &Path) -> Result<(Baseline, Vec<Coverage>)> {
     Ok((Baseline::of(&inventory), inventory.coverage))
 }
 
-fn text(changes: &[Change]) -> String {
+fn text(changes: &[Change], new: &Baseline) -> String {
     let mut text = String::new();
     for change in changes {
         let Some(record) = change.after.as_ref().or(change.before.as_ref()) else {
@@ -259,7 +267,7 @@ fn text(changes: &[Change]) -> String {
     }
     let gates = changes
         .iter()
-        .filter(|change| change.kind.weight() == Weight::Gate)
+        .filter(|change| drift::is_more_access(change, new))
         .count();
     let _ = writeln!(
         text,

@@ -62,17 +62,28 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
         snapshot.append(more);
         outcome = judge.judge(scan::facts(&snapshot, &config, now), names);
     }
-    for output in &outputs {
-        write(&outcome, output, global, &args)?;
-    }
-    for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
-        tell(global, &format!("wrote {}", path.display()));
-    }
+    deliver(&outcome, &outputs, global, &args)?;
     Ok(match outcome.exit {
         0 => Exit::Clean,
         1 => Exit::Findings,
         _ => Exit::Incomplete,
     })
+}
+
+/// Writes every report that was asked for.
+pub(super) fn deliver(
+    outcome: &Outcome,
+    outputs: &[Output],
+    global: &Global,
+    args: &ScanArgs,
+) -> Result<()> {
+    for output in outputs {
+        write(outcome, output, global, args)?;
+    }
+    for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
+        tell(global, &format!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 /// Most identities whose use is asked for: each costs several calls.
@@ -133,7 +144,7 @@ fn last_use(_: &Outcome, _: &[Target], _: &Config, _: &Global) -> Result<Option<
 }
 
 /// Which findings gate, as the user said it.
-fn fail_on(args: &ScanArgs) -> Result<Option<drift::FailOn>> {
+pub(super) fn fail_on(args: &ScanArgs) -> Result<Option<drift::FailOn>> {
     let said = |one| args.fail_on.contains(&one);
     let drift_only = said(FailOn::New) || said(FailOn::Widened);
     if drift_only && args.baseline.is_none() {
@@ -180,14 +191,14 @@ fn same_world(file: &str, accepted: &Baseline, inventory: &Inventory) -> Result<
 
 /// One report to write.
 #[derive(Debug, PartialEq, Eq)]
-struct Output {
+pub(super) struct Output {
     format: Format,
     /// Stdout when absent.
     path: Option<PathBuf>,
 }
 
 /// Everything to be written, stdout at most once.
-fn outputs(args: &ScanArgs) -> Result<Vec<Output>> {
+pub(super) fn outputs(args: &ScanArgs) -> Result<Vec<Output>> {
     let mut all = args
         .output
         .iter()

@@ -121,10 +121,10 @@ impl Baseline {
     pub fn accept(&mut self, scan: &Baseline, key: FactKey, accepted: Option<Accepted>) {
         self.records.retain(|record| record.key != key);
         for record in scan.records.iter().filter(|record| record.key == key) {
-            if let Some(digest) = record.permissions
-                && let Some(set) = scan.sets.get(&digest)
-            {
-                self.sets.insert(digest, set.clone());
+            for digest in record.permissions.into_iter().chain(record.limits) {
+                if let Some(set) = scan.sets.get(&digest) {
+                    self.sets.insert(digest, set.clone());
+                }
             }
             self.records.push(record.clone());
         }
@@ -153,7 +153,7 @@ impl Baseline {
         let used: FxHashSet<Sym> = self
             .records
             .iter()
-            .filter_map(|record| record.permissions)
+            .flat_map(|record| record.permissions.into_iter().chain(record.limits))
             .collect();
         self.sets.retain(|digest, _| used.contains(digest));
     }
@@ -241,8 +241,9 @@ impl Baseline {
             .iter()
             .enumerate()
             .find_map(|(at, record)| {
-                let digest = record.permissions?;
-                (!baseline.sets.contains_key(&digest)).then_some((at, digest))
+                let mut digests = record.permissions.into_iter().chain(record.limits);
+                let missing = digests.find(|digest| !baseline.sets.contains_key(digest))?;
+                Some((at, missing))
             })
         {
             let who = baseline.records[at].who;

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::baseline::Baseline;
 use super::record::{Ends, Record};
-use super::widen::{Widening, widens};
+use super::widen::{Widening, widens, widens_within};
 use crate::model::{
-    Activation, Coverage, Effect, FactKey, FactKind, Permission, PermissionSet, Sym, System,
+    Activation, Coverage, Effect, FactKey, FactKind, Permission, PermissionSet, Sym, System, Tier,
 };
 
 /// What happened to a fact. Ordered from least to most worrying.
@@ -21,6 +21,8 @@ pub enum ChangeKind {
     Removed,
     /// It is gone, and it was one that ends by itself.
     Expired,
+    /// Another grant, and its holder may do no more than before.
+    Regranted,
     /// It allows less, or less surely.
     Narrowed,
     /// It ends by itself now.
@@ -64,6 +66,7 @@ impl ChangeKind {
             ChangeKind::Renamed => "renamed",
             ChangeKind::Removed => "removed",
             ChangeKind::Expired => "expired",
+            ChangeKind::Regranted => "regranted",
             ChangeKind::Narrowed => "narrowed",
             ChangeKind::Shortened => "shortened",
             ChangeKind::BecameEligible => "became-eligible",
@@ -84,6 +87,7 @@ impl ChangeKind {
             ChangeKind::Renamed
             | ChangeKind::Removed
             | ChangeKind::Expired
+            | ChangeKind::Regranted
             | ChangeKind::Narrowed
             | ChangeKind::Shortened
             | ChangeKind::BecameEligible => Weight::Info,
@@ -121,6 +125,8 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
         .records
         .iter()
         .map(|record| (record.system, record.tenant))
+        // Of what was looked at and found empty, coverage alone tells.
+        .chain(coverage.iter().map(|one| (one.system, one.tenant)))
         .collect();
     let blind: BTreeSet<(System, Sym)> = coverage
         .iter()
@@ -227,6 +233,7 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
             details,
         });
     }
+    regrant(&mut changes, old, new);
     changes.sort_by(|a, b| {
         let place = |change: &Change| {
             let record = change.after.as_ref().or(change.before.as_ref());
@@ -239,6 +246,126 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
             .then_with(|| a.key.cmp(&b.key))
     });
     changes
+}
+
+/// Whose grants add up, and on what.
+type Holding = (System, Sym, Sym, Option<Sym>);
+
+fn holding(record: &Record) -> Holding {
+    (record.system, record.tenant, record.who, record.scope)
+}
+
+/// All grants of one holder: their documents, and what limits each of them.
+struct Sum {
+    sets: Vec<PermissionSet>,
+    limits: Option<Sym>,
+}
+
+fn together(sets: &[PermissionSet]) -> PermissionSet {
+    let all = sets.iter().flat_map(|set| set.permissions.iter().cloned());
+    PermissionSet::new(all.collect())
+}
+
+/// What counts towards the sum of somebody's grants: it stands, and it works.
+fn adds_up(record: &Record) -> bool {
+    record.key.kind == FactKind::Entitlement
+        && record.activation == Some(Activation::Standing)
+        && record.condition.is_none()
+}
+
+/// A policy split in two, or moved from one grant to another, gives nobody anything:
+/// where all grants of one holder together allow no more than they did, a new or wider
+/// one among them is a [`ChangeKind::Regranted`].
+fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
+    let more = |change: &Change| {
+        let kind = matches!(
+            change.kind,
+            ChangeKind::Added | ChangeKind::Widened | ChangeKind::PossiblyWidened
+        );
+        kind && change.key.kind == FactKind::Entitlement
+    };
+    let touched: BTreeSet<Holding> = changes
+        .iter()
+        .filter(|change| more(change))
+        .filter_map(|change| change.after.as_ref().or(change.before.as_ref()))
+        .map(holding)
+        .collect();
+    if touched.is_empty() {
+        return;
+    }
+    let sum = |side: &Baseline| {
+        let mut sums: FxHashMap<Holding, Option<Sum>> = FxHashMap::default();
+        for record in &side.records {
+            let holding = holding(record);
+            if record.key.kind != FactKind::Entitlement || !touched.contains(&holding) {
+                continue;
+            }
+            let limits = record.limits;
+            let sum = sums.entry(holding).or_insert_with(|| {
+                let sets = Vec::new();
+                Some(Sum { sets, limits })
+            });
+            let set = record
+                .permissions
+                .and_then(|digest| side.permissions(digest));
+            match (set, sum.as_mut()) {
+                (Some(set), Some(sum)) if adds_up(record) && sum.limits == limits => {
+                    sum.sets.push(set.clone());
+                }
+                // Something in it cannot be added up.
+                _ => *sum = None,
+            }
+        }
+        sums
+    };
+    let (before, after) = (sum(old), sum(new));
+    let same: FxHashMap<Holding, bool> = touched
+        .into_iter()
+        .map(|holding| {
+            let sums = before.get(&holding).zip(after.get(&holding));
+            let same = match sums {
+                Some((Some(before), Some(after))) => {
+                    let limit =
+                        |sum: &Sum, side| sum.limits.and_then(|at| Baseline::permissions(side, at));
+                    let before = (&*before.sets, limit(before, old));
+                    let after = (&*after.sets, limit(after, new));
+                    let widening = widens_within(before, after);
+                    matches!(widening, Widening::Same | Widening::Narrower)
+                        && !lost_denies(&together(before.0), &together(after.0))
+                }
+                _ => false,
+            };
+            (holding, same)
+        })
+        .collect();
+    let tiers = |side: &Baseline| {
+        let mut tiers: FxHashMap<Holding, Tier> = FxHashMap::default();
+        for record in &side.records {
+            if record.key.kind == FactKind::Entitlement {
+                let tier = tiers.entry(holding(record)).or_default();
+                *tier = (*tier).max(record.tier);
+            }
+        }
+        tiers
+    };
+    let (tier_before, tier_after) = (tiers(old), tiers(new));
+    for change in changes.iter_mut().filter(|change| more(change)) {
+        let Some(record) = change.after.as_ref().or(change.before.as_ref()) else {
+            continue;
+        };
+        let holding = holding(record);
+        let tier =
+            |tiers: &FxHashMap<Holding, Tier>| tiers.get(&holding).copied().unwrap_or_default();
+        let rises = change
+            .before
+            .as_ref()
+            .zip(change.after.as_ref())
+            .is_some_and(|(was, is)| is.verdict > was.verdict);
+        if !rises && same.get(&holding) == Some(&true) && tier(&tier_after) <= tier(&tier_before) {
+            change.kind = ChangeKind::Regranted;
+            change.details = vec!["all grants of its holder together allow no more".to_owned()];
+        }
+    }
 }
 
 fn by_key(records: &[Record]) -> FxHashMap<FactKey, Vec<&Record>> {
@@ -405,12 +532,16 @@ fn finish(
             ),
         )),
     }
-    if was.permissions != is.permissions {
+    if was.permissions != is.permissions || was.limits != is.limits {
         let before = was.permissions.and_then(|digest| old.permissions(digest));
         let after = is.permissions.and_then(|digest| new.permissions(digest));
+        let limit_before = was.limits.and_then(|digest| old.permissions(digest));
+        let limit_after = is.limits.and_then(|digest| new.permissions(digest));
         match (before, after) {
             (Some(before), Some(after)) => {
-                match widens(std::slice::from_ref(before), std::slice::from_ref(after)) {
+                let before_within = (std::slice::from_ref(before), limit_before);
+                let after_within = (std::slice::from_ref(after), limit_after);
+                match widens_within(before_within, after_within) {
                     // A deny cuts what *other* entitlements of the same identity allow,
                     // so one that is gone may widen them although this document itself
                     // allows no more.
@@ -433,6 +564,7 @@ fn finish(
                     )),
                 }
             }
+            (None, None) if was.permissions == is.permissions => {}
             (Some(_), None) => found.push((
                 ChangeKind::PossiblyWidened,
                 "what it allows could not be read this time".to_owned(),

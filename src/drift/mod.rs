@@ -8,6 +8,7 @@ mod baseline;
 mod diff;
 mod exception;
 mod gate;
+mod news;
 mod record;
 pub mod widen;
 
@@ -15,6 +16,7 @@ pub use baseline::{Accepted, Baseline, BaselineError};
 pub use diff::{Change, ChangeKind, Weight, diff};
 pub use exception::{Fared, Fate, apply as apply_exceptions};
 pub use gate::{FailOn, gated, mark};
+pub use news::{cards, facts_of, findings, is_more_access};
 pub use record::{Ends, Record};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Activation, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet, Sym, System, Tier,
-    Trust, Verdict,
+    Activation, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet, PermissionSetRef,
+    Sym, System, Tier, Trust, Verdict,
 };
 
 /// Whether something ends by itself. A baseline keeps no dates, so that a grant that
@@ -42,6 +42,9 @@ pub struct Record {
     pub who: Sym,
     /// What it is, in words made for review: mechanism, privilege and scope.
     pub what: Sym,
+    /// On what, where that is not the whole tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Sym>,
     /// Which fact.
     pub key: FactKey,
     /// The immutable id of the identity, where the system has one beside its name.
@@ -66,6 +69,9 @@ pub struct Record {
     /// What it allows, by the digest of a permission document kept beside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Sym>,
+    /// What cuts that, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Sym>,
 }
 
 /// The records of an inventory, sorted for review, with the permission documents
@@ -82,6 +88,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tenant: fact.tenant,
             who: fact.id,
             what: Sym::new(&format!("identity {}", fact.kind.as_str())),
+            scope: None,
             key: inventory.identity_key(fact),
             uid: uid(fact.uid, fact.id),
             tier: fact.tier,
@@ -91,14 +98,17 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: fact.owner,
             condition: None,
             permissions: None,
+            limits: None,
         });
     }
     for fact in &inventory.entitlements {
         let who = inventory.identity(fact.identity);
-        let permissions = fact.permissions.map(|at| {
+        let mut digest_of = |at: PermissionSetRef| {
             used[at.0 as usize] = true;
             digests[at.0 as usize]
-        });
+        };
+        let permissions = fact.permissions.map(&mut digest_of);
+        let limits = fact.limits.map(&mut digest_of);
         let via = fact
             .via
             .map(|via| format!(" via {via}"))
@@ -111,6 +121,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
                 "{} {} on {}{via}",
                 fact.mechanism, fact.privilege, fact.scope
             )),
+            scope: (fact.scope != "*").then_some(fact.scope),
             key: inventory.entitlement_key(fact),
             uid: uid(who.uid, who.id),
             tier: fact.tier,
@@ -120,6 +131,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: fact.owner,
             condition: fact.residual,
             permissions,
+            limits,
         });
     }
     for fact in &inventory.credentials {
@@ -129,6 +141,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tenant: fact.tenant,
             who: who.map_or(fact.name, |who| who.id),
             what: Sym::new(&format!("{} {}", fact.kind, fact.id)),
+            scope: None,
             key: inventory.credential_key(fact),
             uid: who.and_then(|who| uid(who.uid, who.id)),
             tier: fact.tier,
@@ -138,6 +151,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: fact.owner,
             condition: None,
             permissions: None,
+            limits: None,
         });
     }
     for fact in &inventory.trusts {
@@ -147,6 +161,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tenant: fact.tenant,
             who: target.id,
             what: Sym::new(&format!("trusts {} {}", fact.kind.as_str(), fact.trustee)),
+            scope: None,
             key: inventory.trust_key(fact),
             uid: uid(target.uid, target.id),
             tier: fact.tier,
@@ -156,6 +171,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: None,
             condition: condition(fact),
             permissions: None,
+            limits: None,
         });
     }
     for fact in &inventory.paths {
@@ -168,6 +184,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tenant: fact.tenant,
             who: from.id,
             what: Sym::new(&format!("reaches {to} by {}", fact.technique)),
+            scope: None,
             key: inventory.path_key(fact),
             uid: uid(from.uid, from.id),
             tier: fact.tier,
@@ -177,6 +194,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: None,
             condition: fact.residual,
             permissions: None,
+            limits: None,
         });
     }
     for fact in &inventory.tenants {
@@ -185,6 +203,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tenant: fact.id,
             who: fact.id,
             what: Sym::new("tenant"),
+            scope: None,
             key: inventory.tenant_key(fact),
             uid: None,
             tier: Tier::None,
@@ -194,6 +213,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             owner: None,
             condition: None,
             permissions: None,
+            limits: None,
         });
     }
     sort(&mut all);

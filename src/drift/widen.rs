@@ -9,8 +9,14 @@
 //! other that reaches into it is met by a deny of its own. Where that fails, a single
 //! point (one action on one resource) that one side lets through and the other does
 //! not is the proof of widening. Where neither is found the answer is *undecidable*,
-//! and the caller treats it as possibly wider. Conditions are compared as texts: two
-//! different ones may or may not imply each other.
+//! and the caller treats it as possibly wider. Of two different conditions one may or
+//! may not imply the other; where that cannot be told they are taken to be unrelated.
+//!
+//! Limits (a permissions boundary) give nothing; they cut what is given.
+
+mod condition;
+
+use condition::{Test, implies, tests};
 
 use crate::model::{Effect, Pattern, Permission, PermissionSet, Sym};
 
@@ -40,8 +46,16 @@ pub enum Widening {
 /// document of its holder, so a comparison that is to notice a lost deny needs all of
 /// the holder's documents on both sides, not those of one entitlement alone.
 pub fn widens(old: &[PermissionSet], new: &[PermissionSet]) -> Widening {
+    widens_within((old, None), (new, None))
+}
+
+/// Some permissions, and what limits them.
+pub type Limited<'a> = (&'a [PermissionSet], Option<&'a PermissionSet>);
+
+/// Like [`widens`], where limits cut what is given.
+pub fn widens_within(old: Limited<'_>, new: Limited<'_>) -> Widening {
     let (old, new) = (Rules::of(old), Rules::of(new));
-    if old.source == new.source {
+    if old.source == new.source && old.limit_source == new.limit_source {
         return Widening::Same;
     }
     match new.exceeds(&old) {
@@ -65,13 +79,25 @@ struct Rules {
     /// Sorted, each once.
     source: Vec<Permission>,
     allows: Vec<Rule>,
+    /// Those of the limits too.
     denies: Vec<Rule>,
+    /// The allows of the limits, where there are limits.
+    limits: Option<Vec<Rule>>,
+    limit_source: Option<Vec<Permission>>,
 }
 
 struct Rule {
     actions: List,
     resources: List,
-    condition: Option<Sym>,
+    conditions: Vec<Test>,
+}
+
+/// Some actions on some resources, given under conditions.
+#[derive(Clone)]
+struct Part<'a> {
+    action: Region<'a>,
+    resource: Region<'a>,
+    conditions: Vec<Test>,
 }
 
 /// A list of patterns, or everything but.
@@ -159,6 +185,31 @@ impl<'a> Region<'a> {
         }
     }
 
+    /// What of the region is in a list. Where that has no simple form the region
+    /// itself, which holds it.
+    fn within(&self, list: &'a List) -> Vec<Region<'a>> {
+        if list.not {
+            let mut left = self.clone();
+            left.except.extend(&list.patterns);
+            return vec![left];
+        }
+        let mut met = Vec::new();
+        for pattern in &list.patterns {
+            if pattern.covers(&self.within) {
+                return vec![self.clone()];
+            }
+            if self.within.covers(pattern) {
+                met.push(Region {
+                    within: pattern.clone(),
+                    except: self.except.clone(),
+                });
+            } else if self.within.overlaps(pattern) {
+                return vec![self.clone()];
+            }
+        }
+        met
+    }
+
     /// What is left of the region without a list. Where that has no simple form the
     /// region itself, which holds it.
     fn without(&self, list: &'a List) -> Vec<Region<'a>> {
@@ -227,7 +278,7 @@ impl Rule {
                 permission.not_resources,
                 Pattern::glob,
             ),
-            condition: permission.condition,
+            conditions: tests(permission.condition),
         }
     }
 
@@ -235,30 +286,44 @@ impl Rule {
         self.actions.has(action) && self.resources.has(resource)
     }
 
-    /// Whether this rule applies whenever one under `condition` does.
-    fn holds_under(&self, condition: Option<Sym>) -> bool {
-        self.condition.is_none() || self.condition == condition
+    /// Whether this rule applies whenever one under `conditions` does.
+    fn holds_under(&self, conditions: &[Test]) -> bool {
+        implies(conditions, &self.conditions)
     }
 }
 
 impl Rules {
-    fn of(sets: &[PermissionSet]) -> Self {
+    fn of((sets, limits): Limited<'_>) -> Self {
         let mut source: Vec<Permission> = sets
             .iter()
             .flat_map(|set| set.permissions.iter().cloned())
             .collect();
         source.sort();
         source.dedup();
-        let rules = |effect| {
+        let rules = |source: &[Permission], effect| -> Vec<Rule> {
             let list = source
                 .iter()
                 .filter(|permission| permission.effect == effect);
             list.map(Rule::new).collect()
         };
+        let limit_source = limits.map(|set| {
+            let mut source = set.permissions.clone();
+            source.sort();
+            source.dedup();
+            source
+        });
+        let mut denies = rules(&source, Effect::Deny);
+        if let Some(limits) = &limit_source {
+            denies.extend(rules(limits, Effect::Deny));
+        }
         Rules {
-            allows: rules(Effect::Allow),
-            denies: rules(Effect::Deny),
+            allows: rules(&source, Effect::Allow),
+            denies,
+            limits: limit_source
+                .as_ref()
+                .map(|limits| rules(limits, Effect::Allow)),
             source,
+            limit_source,
         }
     }
 
@@ -266,8 +331,8 @@ impl Rules {
     fn exceeds(&self, other: &Rules) -> Option<Excess> {
         let mut possible = None;
         for allow in &self.allows {
-            for (action, resource) in self.left_of(allow) {
-                match self.compare(allow, &action, &resource, other) {
+            for part in self.left_of(allow) {
+                match self.compare(&part, other) {
                     Some(Excess::Certain(what)) => return Some(Excess::Certain(what)),
                     Some(Excess::Possible(why)) => possible = possible.or(Some(why)),
                     None => {}
@@ -277,26 +342,44 @@ impl Rules {
         possible.map(Excess::Possible)
     }
 
-    /// The parts of an allow, less the denies that take a whole dimension of them.
-    fn left_of<'a>(&'a self, allow: &'a Rule) -> Vec<(Region<'a>, Region<'a>)> {
+    /// The parts of an allow within the limits, less the denies that take a whole
+    /// dimension of them.
+    fn left_of<'a>(&'a self, allow: &'a Rule) -> Vec<Part<'a>> {
         let mut parts = Vec::new();
         for action in allow.actions.regions() {
             for resource in allow.resources.regions() {
-                parts.push((action.clone(), resource));
+                parts.push(Part {
+                    action: action.clone(),
+                    resource,
+                    conditions: allow.conditions.clone(),
+                });
             }
         }
-        let denies = self.denies.iter();
-        for deny in denies.filter(|deny| deny.holds_under(allow.condition)) {
+        if let Some(limits) = &self.limits {
+            parts = parts
+                .iter()
+                .flat_map(|part| limits.iter().flat_map(|limit| part.within(limit)))
+                .collect();
+        }
+        for deny in &self.denies {
             let mut left = Vec::with_capacity(parts.len());
-            for (action, resource) in parts {
-                if deny.actions.covers(&action) {
-                    let rest = resource.without(&deny.resources).into_iter();
-                    left.extend(rest.map(|resource| (action.clone(), resource)));
-                } else if deny.resources.covers(&resource) {
-                    let rest = action.without(&deny.actions).into_iter();
-                    left.extend(rest.map(|action| (action, resource.clone())));
+            for part in parts {
+                if !deny.holds_under(&part.conditions) {
+                    left.push(part);
+                } else if deny.actions.covers(&part.action) {
+                    let rest = part.resource.without(&deny.resources).into_iter();
+                    left.extend(rest.map(|resource| Part {
+                        resource,
+                        ..part.clone()
+                    }));
+                } else if deny.resources.covers(&part.resource) {
+                    let rest = part.action.without(&deny.actions).into_iter();
+                    left.extend(rest.map(|action| Part {
+                        action,
+                        ..part.clone()
+                    }));
                 } else {
-                    left.push((action, resource));
+                    left.push(part);
                 }
             }
             parts = left;
@@ -305,26 +388,30 @@ impl Rules {
             let mut except = region.except.iter();
             except.any(|except| except.covers(&region.within))
         };
-        parts.retain(|(action, resource)| !empty(action) && !empty(resource));
+        parts.retain(|part| !empty(&part.action) && !empty(&part.resource));
         parts
     }
 
-    /// Compares one part of an allow with all of the other side.
-    fn compare(
-        &self,
-        allow: &Rule,
-        action: &Region<'_>,
-        resource: &Region<'_>,
-        other: &Rules,
-    ) -> Option<Excess> {
-        let given = other.allows.iter().any(|rule| {
-            rule.holds_under(allow.condition)
-                && rule.actions.covers(action)
-                && rule.resources.covers(resource)
-        });
+    /// Whether one allow, within one limit, gives all of the part.
+    fn covers(&self, part: &Part<'_>) -> bool {
+        let one = |rules: &[Rule]| {
+            rules.iter().any(|rule| {
+                rule.holds_under(&part.conditions)
+                    && rule.actions.covers(&part.action)
+                    && rule.resources.covers(&part.resource)
+            })
+        };
+        one(&self.allows) && self.limits.as_deref().is_none_or(one)
+    }
+
+    /// Compares one part of what is given with all of the other side.
+    fn compare(&self, part: &Part<'_>, other: &Rules) -> Option<Excess> {
+        let Part {
+            action, resource, ..
+        } = part;
         let mut possible = None;
-        if !given {
-            match self.ungiven(allow, action, resource, other) {
+        if !other.covers(part) {
+            match self.ungiven(part, other) {
                 Excess::Certain(what) => return Some(Excess::Certain(what)),
                 Excess::Possible(why) => possible = Some(why),
             }
@@ -334,7 +421,7 @@ impl Rules {
                 continue;
             }
             let met = self.denies.iter().any(|own| {
-                own.holds_under(deny.condition)
+                own.holds_under(&deny.conditions)
                     && (own.actions.covers(action) || own.actions.covers_list(&deny.actions))
                     && (own.resources.covers(resource)
                         || own.resources.covers_list(&deny.resources))
@@ -342,7 +429,7 @@ impl Rules {
             if met {
                 continue;
             }
-            match self.undenied(allow, action, resource, deny) {
+            match self.undenied(part, deny) {
                 Excess::Certain(what) => return Some(Excess::Certain(what)),
                 Excess::Possible(why) => possible = possible.or(Some(why)),
             }
@@ -350,68 +437,113 @@ impl Rules {
         possible.map(Excess::Possible)
     }
 
+    /// Whether the limits let a point through in any case.
+    fn within_limits(&self, action: &str, resource: &str) -> bool {
+        self.limits.as_ref().is_none_or(|limits| {
+            limits
+                .iter()
+                .any(|limit| limit.conditions.is_empty() && limit.has(action, resource))
+        })
+    }
+
     /// Looks for a point of the part that the other side does not give.
-    fn ungiven(
-        &self,
-        allow: &Rule,
-        action: &Region<'_>,
-        resource: &Region<'_>,
-        other: &Rules,
-    ) -> Excess {
+    fn ungiven(&self, part: &Part<'_>, other: &Rules) -> Excess {
+        let Part {
+            action,
+            resource,
+            conditions,
+        } = part;
         for act in action.samples() {
             for on in resource.samples() {
                 // A deny of one's own, even a conditional one, makes it uncertain.
-                if self.denies.iter().any(|deny| deny.has(&act, &on)) {
+                if self.denies.iter().any(|deny| deny.has(&act, &on))
+                    || !self.within_limits(&act, &on)
+                {
                     continue;
                 }
-                let mut given = other
-                    .allows
-                    .iter()
-                    .filter(|rule| rule.has(&act, &on))
-                    .peekable();
-                if given.peek().is_none() {
+                let given = |rules: &[Rule], under: &dyn Fn(&Rule) -> bool| {
+                    rules.iter().any(|rule| rule.has(&act, &on) && under(rule))
+                };
+                let somehow = |rules: &[Rule]| given(rules, &|_| true);
+                if !somehow(&other.allows) || !other.limits.as_deref().is_none_or(somehow) {
                     return Excess::Certain(format!("{action} on {resource}"));
                 }
-                if allow.condition.is_none() && given.all(|rule| rule.condition.is_some()) {
+                let freely = |rules: &[Rule]| given(rules, &|rule| rule.conditions.is_empty());
+                let free = freely(&other.allows) && other.limits.as_deref().is_none_or(freely);
+                if conditions.is_empty() && !free {
                     let what = format!("{action} on {resource} without a condition");
+                    return Excess::Certain(what);
+                }
+                // The same conditions but one: what it kept out is let in.
+                let strictly =
+                    |rules: &[Rule]| !given(rules, &|rule| !implies(&rule.conditions, conditions));
+                let wider = |rules: &[Rule]| {
+                    !given(rules, &|rule| rule.holds_under(conditions)) && strictly(rules)
+                };
+                if wider(&other.allows) {
+                    let what = format!("{action} on {resource} under a weaker condition");
                     return Excess::Certain(what);
                 }
             }
         }
-        Excess::Possible(match allow.condition {
-            Some(condition) => {
-                format!("{action} on {resource} under another condition: {condition}")
-            }
-            None => format!("{action} on {resource} overlaps what was given before"),
+        Excess::Possible(if conditions.is_empty() {
+            format!("{action} on {resource} overlaps what was given before")
+        } else {
+            format!("{action} on {resource} is given under another condition")
         })
     }
 
     /// Looks for a point of the part that the other side denies and this one does not.
-    fn undenied(
-        &self,
-        allow: &Rule,
-        action: &Region<'_>,
-        resource: &Region<'_>,
-        deny: &Rule,
-    ) -> Excess {
-        let comparable = allow.condition.is_none() || deny.holds_under(allow.condition);
+    fn undenied(&self, part: &Part<'_>, deny: &Rule) -> Excess {
+        let Part {
+            action,
+            resource,
+            conditions,
+        } = part;
+        let comparable = conditions.is_empty() || deny.holds_under(conditions);
         for act in action.samples_with(&deny.actions) {
             for on in resource.samples_with(&deny.resources) {
-                let mut own = self
+                let own: Vec<&Rule> = self
                     .denies
                     .iter()
                     .filter(|own| own.has(&act, &on))
-                    .peekable();
-                let undenied = own.peek().is_none()
-                    || (deny.condition.is_none()
-                        && allow.condition.is_none()
-                        && own.all(|own| own.condition.is_some()));
-                if comparable && undenied {
+                    .collect();
+                // A deny that holds in fewer cases lets the others through.
+                let weaker = conditions.is_empty()
+                    && own.iter().all(|own| {
+                        implies(&own.conditions, &deny.conditions)
+                            && !own.holds_under(&deny.conditions)
+                    });
+                if comparable && weaker && self.within_limits(&act, &on) {
+                    return Excess::Certain(format!("{act} on {on}, which was denied"));
+                }
+                if comparable && own.is_empty() && self.within_limits(&act, &on) {
                     return Excess::Certain(format!("{act} on {on}, which was denied"));
                 }
             }
         }
         Excess::Possible(format!("a deny of {action} on {resource} changed"))
+    }
+}
+
+impl<'a> Part<'a> {
+    /// What of the part a limit lets through.
+    fn within(&self, limit: &'a Rule) -> Vec<Part<'a>> {
+        let mut conditions = self.conditions.clone();
+        conditions.extend(limit.conditions.iter().cloned());
+        conditions.sort();
+        conditions.dedup();
+        let mut parts = Vec::new();
+        for action in self.action.within(&limit.actions) {
+            for resource in self.resource.within(&limit.resources) {
+                parts.push(Part {
+                    action: action.clone(),
+                    resource,
+                    conditions: conditions.clone(),
+                });
+            }
+        }
+        parts
     }
 }
 

@@ -212,6 +212,9 @@ pub struct Entitlement {
     pub owner: Option<Sym>,
     /// What it allows in detail, for comparing two inventories.
     pub permissions: Option<PermissionSetRef>,
+    /// What cuts it: a permissions boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<PermissionSetRef>,
     /// Attributes declared by the system's resolver.
     #[serde(default, skip_serializing_if = "Attrs::is_empty")]
     pub attrs: Attrs,
@@ -247,6 +250,7 @@ impl Entitlement {
             last_used: Moment::Unknown,
             owner: None,
             permissions: None,
+            limits: None,
             attrs: Attrs::new(),
             location: None,
         }

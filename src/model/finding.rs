@@ -1,7 +1,10 @@
 //! A rule that holds for a fact.
 
+use std::fmt::Write as _;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Activation, EntitlementId, Evidence, FactKey, Location, Step, Sym, System, Tier};
 
@@ -138,4 +141,22 @@ pub struct Finding {
     /// Why it does not gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppression>,
+}
+
+impl Finding {
+    /// The id of what `rule` says about a fact: a hash over the rule and the key of the
+    /// fact, stable as long as both are.
+    pub fn id_of(rule: Sym, key: FactKey) -> Sym {
+        let mut hash = Sha256::new();
+        hash.update(b"tenure-finding-1\0");
+        hash.update(rule.as_bytes());
+        hash.update(b"\0");
+        hash.update(key.to_string());
+        let mut text = String::with_capacity(32);
+        for byte in &hash.finalize()[..16] {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Sym::new(&text)
+    }
 }

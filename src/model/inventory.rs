@@ -183,7 +183,9 @@ impl Inventory {
         self.entitlements
             .extend(other.entitlements.into_iter().map(|mut fact| {
                 fact.identity = moved(fact.identity);
-                fact.permissions = fact.permissions.map(|set| PermissionSetRef(set.0 + sets));
+                let moved = |set: PermissionSetRef| PermissionSetRef(set.0 + sets);
+                fact.permissions = fact.permissions.map(moved);
+                fact.limits = fact.limits.map(moved);
                 fact
             }));
         self.credentials

@@ -7,6 +7,7 @@
 
 pub mod aws;
 mod case;
+mod declared;
 pub mod github;
 pub mod kubernetes;
 pub mod vault;
@@ -50,6 +51,10 @@ pub fn resolve(snapshot: &Snapshot, context: &Context<'_>) -> Inventory {
         if !documents.is_empty() {
             all.append(resolver(&documents, context));
         }
+    }
+    let declarations = snapshot.declared();
+    if !declarations.is_empty() {
+        all.append(declared::resolve(&declarations, context));
     }
     all.coverage.extend(snapshot.coverage.iter().cloned());
     for problem in &snapshot.problems {

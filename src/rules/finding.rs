@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use sha2::{Digest, Sha256};
-
 use super::judge::Court;
 use super::message::for_people;
 use super::rule::Rule;
@@ -107,7 +105,7 @@ pub(super) fn of<'f>(
         | Object::Approval(_) => return None,
     };
     Some(Finding {
-        id: id(rule.id, facts.key),
+        id: Finding::id_of(rule.id, facts.key),
         rule: rule.id,
         name: rule.name,
         severity: rule.severity_for(scope),
@@ -127,21 +125,6 @@ pub(super) fn of<'f>(
         drift: None,
         suppressed: None,
     })
-}
-
-/// A hash over the rule and the key of the fact: stable as long as both are.
-fn id(rule: Sym, key: FactKey) -> Sym {
-    let mut hash = Sha256::new();
-    hash.update(b"tenure-finding-1\0");
-    hash.update(rule.as_bytes());
-    hash.update(b"\0");
-    hash.update(key.to_string());
-    let mut text = String::with_capacity(32);
-    for byte in &hash.finalize()[..16] {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Sym::new(&text)
 }
 
 fn about(identity: &Identity) -> Subject {

@@ -1,14 +1,14 @@
 //! Reading what the user names: a snapshot directory, a tree of files, one file.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::store::{MANIFEST, Manifest, SCHEMA, assemble, display};
-use super::{Document, Problem, Snapshot, recognise};
-use crate::model::{Location, Sym};
+use super::{Document, Problem, Snapshot, declared, recognise};
+use crate::model::{Location, Sym, System};
 
 /// Larger files are not read: the largest real answer known is two orders smaller.
 const MAX_FILE: u64 = 1 << 30;
@@ -81,6 +81,10 @@ fn load_file(path: &Path, size: u64) -> Result<Snapshot, LoadError> {
         .unwrap_or_default();
     let file = Sym::new(&display(path));
     match recognise(&name, &text) {
+        Some((_, declared::PLAN)) => {
+            let (_, planned) = plan_of(file, &name, text, &sources_below(folder_of(path))?)?;
+            Ok(planned)
+        }
         Some((system, kind)) => Ok(Snapshot {
             documents: vec![Document {
                 system,
@@ -95,6 +99,139 @@ fn load_file(path: &Path, size: u64) -> Result<Snapshot, LoadError> {
         None => Err(LoadError::Unrecognised {
             problem: unknown(file, &name, &text),
         }),
+    }
+}
+
+/// Reads a Terraform plan: what was there before, and what would be there after.
+/// `sources` are directories of Terraform files; none means those beside the plan. A
+/// plan called `-` is read from stdin.
+///
+/// # Errors
+/// If it cannot be read, or is no plan this build reads.
+pub fn plan(path: &Path, sources: &[PathBuf]) -> Result<(Snapshot, Snapshot), LoadError> {
+    let fail = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let stdin = path == Path::new("-");
+    let text: Arc<[u8]> = if stdin {
+        let mut text = Vec::new();
+        io::stdin()
+            .lock()
+            .take(MAX_FILE + 1)
+            .read_to_end(&mut text)
+            .map_err(fail)?;
+        Arc::from(text)
+    } else {
+        read(path, std::fs::metadata(path).map_err(fail)?.len())?
+    };
+    let beside = if stdin {
+        Path::new(".")
+    } else {
+        folder_of(path)
+    };
+    let mut files = Vec::new();
+    for folder in sources {
+        files.extend(sources_below(folder)?);
+    }
+    if sources.is_empty() {
+        files = sources_below(beside)?;
+    }
+    let name = if stdin {
+        "plan.json".to_owned()
+    } else {
+        display(path)
+    };
+    plan_of(Sym::new(&name), &name, text, &files)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The Terraform files of a directory. Those of providers and modules that were
+/// downloaded lie in a hidden one and are left out.
+fn sources_below(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    if folder.is_file() {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let mut files = files_below(folder)?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "tf"));
+    Ok(files)
+}
+
+fn plan_of(
+    file: Sym,
+    name: &str,
+    text: Arc<[u8]>,
+    sources: &[PathBuf],
+) -> Result<(Snapshot, Snapshot), LoadError> {
+    if let Some(problem) = declared_fault(file, &text) {
+        return Err(LoadError::Unrecognised { problem });
+    }
+    let document = |kind| Document {
+        system: System::Aws,
+        kind,
+        tenant: None,
+        path: Sym::new(name),
+        file,
+        text: Arc::clone(&text),
+    };
+    let mut shared = Vec::new();
+    for path in sources {
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        shared.push(source_document(Sym::new(&display(path)), read(path, size)?));
+    }
+    let side = |kind| {
+        let mut documents = vec![document(kind)];
+        documents.extend(shared.iter().cloned());
+        Snapshot {
+            documents,
+            ..Snapshot::default()
+        }
+    };
+    Ok((side(declared::PRIOR), side(declared::PLAN)))
+}
+
+/// A Terraform file, for the places of a plan's resources.
+pub(super) fn source_document(file: Sym, text: Arc<[u8]>) -> Document {
+    Document {
+        system: System::Aws,
+        kind: declared::SOURCE,
+        tenant: None,
+        path: file,
+        file,
+        text,
+    }
+}
+
+/// Why a plan cannot be used.
+pub(super) fn declared_fault(file: Sym, text: &[u8]) -> Option<Problem> {
+    let (line, column, message) = declared::fault(text)?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let (line, column) = (count(line), count(column));
+    Some(Problem {
+        location: Location {
+            file,
+            line,
+            column,
+            end_line: line,
+            end_column: column.saturating_add(1),
+        },
+        message: message.into(),
+        help: Some("write it with `terraform show -json PLANFILE > plan.json`".into()),
+    })
+}
+
+/// Terraform files without a plan tell nothing that is judged.
+pub(super) fn drop_lone_sources(snapshot: &mut Snapshot) {
+    let planned = |document: &Document| document.kind == declared::PLAN;
+    if !snapshot.documents.iter().any(planned) {
+        let source = |document: &Document| document.kind == declared::SOURCE;
+        snapshot.documents.retain(|document| !source(document));
     }
 }
 
@@ -138,7 +275,14 @@ fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
         let text = read(path, size)?;
         let relative = display(path.strip_prefix(root).unwrap_or(path));
         let file = Sym::new(&display(path));
+        if path.extension().is_some_and(|ending| ending == "tf") {
+            snapshot.documents.push(source_document(file, text));
+            continue;
+        }
         match recognise(&relative, &text) {
+            Some((_, declared::PLAN)) if declared::fault(&text).is_some() => {
+                snapshot.problems.extend(declared_fault(file, &text));
+            }
             Some((system, kind)) => snapshot.documents.push(Document {
                 system,
                 kind,
@@ -154,6 +298,7 @@ fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
             }
         }
     }
+    drop_lone_sources(&mut snapshot);
     if snapshot.documents.is_empty() && snapshot.problems.is_empty() {
         return Err(LoadError::Unrecognised {
             problem: Problem {
@@ -172,7 +317,8 @@ fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
 
 const EXPECTED: &str = "expected a snapshot written by `tenure collect`, the output of \
 `aws iam get-account-authorization-details`, an IAM credential report (CSV), Kubernetes objects \
-(YAML or JSON), saved GitHub API answers, or Vault policies (.hcl) and API answers";
+(YAML or JSON), saved GitHub API answers, Vault policies (.hcl) and API answers, IAM policies, \
+CloudFormation templates, or a Terraform plan (`terraform show -json`)";
 
 fn unknown(file: Sym, name: &str, text: &[u8]) -> Problem {
     broken(file, name, text).unwrap_or_else(|| Problem {
@@ -183,7 +329,7 @@ fn unknown(file: Sym, name: &str, text: &[u8]) -> Problem {
 }
 
 /// A file that calls itself JSON and is not.
-fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
+pub(super) fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
     if !name.to_ascii_lowercase().ends_with(".json") {
         return None;
     }
@@ -207,7 +353,7 @@ fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
     })
 }
 
-fn read(path: &Path, size: u64) -> Result<Arc<[u8]>, LoadError> {
+pub(super) fn read(path: &Path, size: u64) -> Result<Arc<[u8]>, LoadError> {
     if size > MAX_FILE {
         return Err(LoadError::TooLarge {
             path: path.to_owned(),

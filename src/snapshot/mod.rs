@@ -6,6 +6,8 @@
 //! today's rules.
 
 mod aws;
+pub mod declared;
+pub mod git;
 pub mod github;
 pub mod kubernetes;
 mod load;
@@ -13,7 +15,7 @@ mod resume;
 mod store;
 pub mod vault;
 
-pub use load::{LoadError, load};
+pub use load::{LoadError, load, plan};
 pub use store::{Manifest, Source, Store, StoreError};
 
 use std::sync::Arc;
@@ -82,7 +84,15 @@ impl Snapshot {
     pub fn of(&self, system: System) -> Vec<&Document> {
         self.documents
             .iter()
-            .filter(|document| document.system == system)
+            .filter(|document| document.system == system && !declared::is_declared(document))
+            .collect()
+    }
+
+    /// The documents that declare access, of whatever system.
+    pub fn declared(&self) -> Vec<&Document> {
+        self.documents
+            .iter()
+            .filter(|document| declared::is_declared(document))
             .collect()
     }
 
@@ -99,7 +109,8 @@ impl Snapshot {
 ///
 /// `path` is relative to the source's directory. `None` means that no system knows it.
 pub fn recognise(path: &str, text: &[u8]) -> Option<(System, &'static str)> {
-    aws::recognise(path, text)
+    declared::recognise(path, text)
+        .or_else(|| aws::recognise(path, text))
         .map(|kind| (System::Aws, kind))
         .or_else(|| github::recognise(path, text).map(|kind| (System::Github, kind)))
         .or_else(|| vault::recognise(path, text).map(|kind| (System::Vault, kind)))

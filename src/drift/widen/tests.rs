@@ -137,6 +137,7 @@ fn permission() -> impl Strategy<Value = Permission> {
         3 => Just(None),
         1 => Just(Some(Sym::new("c"))),
         1 => Just(Some(Sym::new("d"))),
+        1 => Just(Some(Sym::new("c and d"))),
     ];
     let effect = prop_oneof![2 => Just(Effect::Allow), 1 => Just(Effect::Deny)];
     let flags = (proptest::bool::weighted(0.2), proptest::bool::weighted(0.2));
@@ -156,8 +157,9 @@ fn permissions() -> impl Strategy<Value = Vec<Permission>> {
 
 /// Everything the permissions give, over a world that has a point for every way
 /// the patterns above can be told apart, and all that the search samples.
-fn world(list: &[Permission]) -> Vec<bool> {
-    let rules = Rules::of(&[PermissionSet::new(list.to_vec())]);
+fn world(list: &[Permission], limits: Option<&PermissionSet>) -> Vec<bool> {
+    let sets = [PermissionSet::new(list.to_vec())];
+    let rules = Rules::of((&sets, limits));
     let actions = [
         "a:x", "a:any", "a:zq9", "a:", "b:any", "b:x", "x:x", "any", "zq9", "q:x", "",
     ];
@@ -180,10 +182,11 @@ fn world(list: &[Permission]) -> Vec<bool> {
     for action in actions {
         for resource in resources {
             for truth in 0..4 {
-                let holds = |rule: &&Rule| match rule.condition.as_deref() {
-                    None => true,
-                    Some("c") => truth & 1 != 0,
-                    Some(_) => truth & 2 != 0,
+                let holds = |rule: &&Rule| {
+                    rule.conditions.iter().all(|test| match test.text.as_str() {
+                        "c" => truth & 1 != 0,
+                        _ => truth & 2 != 0,
+                    })
                 };
                 let hit = |rules: &[Rule]| {
                     rules
@@ -191,7 +194,8 @@ fn world(list: &[Permission]) -> Vec<bool> {
                         .filter(holds)
                         .any(|rule| rule.has(action, resource))
                 };
-                given.push(hit(&rules.allows) && !hit(&rules.denies));
+                let limited = rules.limits.as_deref().is_none_or(hit);
+                given.push(limited && hit(&rules.allows) && !hit(&rules.denies));
             }
         }
     }
@@ -203,10 +207,32 @@ proptest! {
 
     #[test]
     fn what_is_said_is_true(old in permissions(), new in permissions()) {
-        let (was, is) = (world(&old), world(&new));
+        let (was, is) = (world(&old, None), world(&new, None));
         let more = was.iter().zip(&is).any(|(was, is)| *is && !was);
         let less = was.iter().zip(&is).any(|(was, is)| *was && !is);
         match compare(&old, &new) {
+            Widening::Same => prop_assert!(!more && !less),
+            Widening::Narrower => prop_assert!(!more),
+            Widening::Wider { what } => prop_assert!(more, "{}", what),
+            Widening::Undecidable { .. } => {}
+        }
+    }
+
+    #[test]
+    fn what_is_said_within_limits_is_true(
+        old in permissions(),
+        new in permissions(),
+        limit_old in proptest::option::of(permissions()),
+        limit_new in proptest::option::of(permissions()),
+    ) {
+        let limit = |list: Option<Vec<Permission>>| list.map(PermissionSet::new);
+        let (limit_old, limit_new) = (limit(limit_old), limit(limit_new));
+        let was = world(&old, limit_old.as_ref());
+        let is = world(&new, limit_new.as_ref());
+        let more = was.iter().zip(&is).any(|(was, is)| *is && !was);
+        let less = was.iter().zip(&is).any(|(was, is)| *was && !is);
+        let (old, new) = ([PermissionSet::new(old)], [PermissionSet::new(new)]);
+        match widens_within((&old, limit_old.as_ref()), (&new, limit_new.as_ref())) {
             Widening::Same => prop_assert!(!more && !less),
             Widening::Narrower => prop_assert!(!more),
             Widening::Wider { what } => prop_assert!(more, "{}", what),

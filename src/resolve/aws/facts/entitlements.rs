@@ -109,6 +109,9 @@ impl<'w> Facts<'w, '_> {
             fact.attrs
                 .set("session", jiff::SignedDuration::from_secs(seconds));
         }
+        if let Limit::Document(boundary) = subject.limit {
+            fact.limits = self.permission_set(boundary);
+        }
         let effective = self.effective(id, subject, held);
         if effective.verdict != Verdict::No {
             self.put_powers(&mut fact, subject, held, powers);
@@ -491,6 +494,9 @@ impl<'w> Facts<'w, '_> {
             tier = Tier::Admin;
         }
         fact.tier = tier;
+        if let Limit::Document(boundary) = subject.limit {
+            fact.limits = self.permission_set(boundary);
+        }
         if let [doc] = subject.docs[..] {
             fact.permissions = self.permission_set(doc);
         } else {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError};
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Tag};
 use rustc_hash::FxHashMap;
 
 use super::{Data, MAX_COPIES, MAX_DEPTH, Node, SyntaxError};
@@ -11,6 +11,8 @@ use super::{Data, MAX_COPIES, MAX_DEPTH, Node, SyntaxError};
 struct Open<'a> {
     node: Node<'a>,
     anchor: usize,
+    /// The function a local tag stands for.
+    function: Option<String>,
     key: Option<Cow<'a, str>>,
 }
 
@@ -99,15 +101,18 @@ impl<'a> Tree<'a> {
             end,
         };
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let plain = matches!(style, ScalarStyle::Plain);
-                self.close(node(Data::Scalar(text), plain), anchor)?;
+                let scalar = node(Data::Scalar(text), plain);
+                self.close(called(scalar, function(tag.as_deref())), anchor)?;
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.descend(node(Data::List(Vec::new()), false), anchor)?;
+            Event::SequenceStart(_, anchor, tag) => {
+                let function = function(tag.as_deref());
+                self.descend(node(Data::List(Vec::new()), false), anchor, function)?;
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.descend(node(Data::Map(Vec::new()), false), anchor)?;
+            Event::MappingStart(_, anchor, tag) => {
+                let function = function(tag.as_deref());
+                self.descend(node(Data::Map(Vec::new()), false), anchor, function)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(mut done) = self.open.pop() {
@@ -115,7 +120,7 @@ impl<'a> Tree<'a> {
                     if let Data::Map(pairs) = &mut done.node.data {
                         merge(pairs);
                     }
-                    self.close(done.node, done.anchor)?;
+                    self.close(called(done.node, done.function), done.anchor)?;
                 }
             }
             Event::Alias(anchor) => {
@@ -141,13 +146,19 @@ impl<'a> Tree<'a> {
         Ok(None)
     }
 
-    fn descend(&mut self, node: Node<'a>, anchor: usize) -> Result<(), String> {
+    fn descend(
+        &mut self,
+        node: Node<'a>,
+        anchor: usize,
+        function: Option<String>,
+    ) -> Result<(), String> {
         if self.open.len() >= MAX_DEPTH {
             return Err("nested too deeply to be a Kubernetes object".to_owned());
         }
         self.open.push(Open {
             node,
             anchor,
+            function,
             key: None,
         });
         Ok(())
@@ -177,6 +188,51 @@ impl<'a> Tree<'a> {
             Data::Scalar(_) => {}
         }
         Ok(())
+    }
+}
+
+/// The long form of a CloudFormation function written as a local tag (CloudFormation
+/// User Guide, "Intrinsic function reference"): `!Sub` is `Fn::Sub`.
+fn function(tag: Option<&Tag>) -> Option<String> {
+    const NAMED: &[&str] = &[
+        "And",
+        "Base64",
+        "Cidr",
+        "Equals",
+        "FindInMap",
+        "ForEach",
+        "GetAZs",
+        "GetAtt",
+        "If",
+        "ImportValue",
+        "Join",
+        "Length",
+        "Not",
+        "Or",
+        "Select",
+        "Split",
+        "Sub",
+        "ToJsonString",
+        "Transform",
+    ];
+    let tag = tag.filter(|tag| tag.handle() == "!")?;
+    match tag.suffix() {
+        name @ ("Ref" | "Condition") => Some(name.to_owned()),
+        name if NAMED.contains(&name) => Some(format!("Fn::{name}")),
+        _ => None,
+    }
+}
+
+/// A value, or the call of a function on it.
+fn called<'a>(node: Node<'a>, function: Option<String>) -> Node<'a> {
+    let Some(function) = function else {
+        return node;
+    };
+    Node {
+        plain: false,
+        start: node.start,
+        end: node.end,
+        data: Data::Map(vec![(Cow::Owned(function), node)]),
     }
 }
 
