@@ -12,7 +12,7 @@ use super::exception::today;
 use super::record::Record;
 use crate::model::{
     Activation, Effect, Evidence, FactKey, FactKind, Finding, Inventory, Location, RuleCard,
-    Severity, Subject, Sym, Tier, Verdict,
+    Severity, Subject, Sym, System, Tier, Verdict,
 };
 
 /// What one of these findings is called, and why it matters.
@@ -61,6 +61,7 @@ pub fn cards() -> Vec<RuleCard> {
             why: kind.why.to_owned(),
             fix: FIX.to_owned(),
             severity: Severity::Medium,
+            systems: System::ALL.to_vec(),
             tags: vec!["standing".to_owned()],
             references: Vec::new(),
         })
@@ -197,7 +198,7 @@ pub fn findings(
 /// Facts that changed, by key.
 struct Facts {
     places: FxHashMap<FactKey, (Subject, Option<Location>)>,
-    holders: FxHashMap<(crate::model::System, Sym, Sym), (Subject, Option<Location>)>,
+    holders: FxHashMap<(System, Sym, Sym), (Subject, Option<Location>)>,
 }
 
 impl Facts {

@@ -230,6 +230,8 @@ impl Declared {
                 System::Github => github::resolve(&documents, context),
                 System::Kubernetes => kubernetes::resolve(&documents, context),
                 System::Vault => vault::resolve(&documents, context),
+                // No declaration makes records of grants.
+                System::Jit => continue,
             });
         }
         self.places.apply(&mut all);

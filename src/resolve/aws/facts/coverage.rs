@@ -241,10 +241,10 @@ impl Facts<'_, '_> {
                     let document = policy.document();
                     let lost = document.problems.iter().find(|problem| problem.lost);
                     let assumes = document.statements.iter().any(|statement| {
-                        let mut actions = statement.actions.source.iter();
+                        let mut actions = statement.actions.list.iter();
                         statement.actions.not
                             || actions.any(|action| {
-                                let action = action.to_ascii_lowercase();
+                                let action = action.source().to_ascii_lowercase();
                                 action == "*" || action.starts_with("sts:")
                             })
                     });

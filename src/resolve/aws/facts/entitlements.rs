@@ -7,7 +7,7 @@ use super::super::documents::DocId;
 use super::super::judge::PROBE;
 use super::super::policy::{Action, Pattern, Policy, resource_pattern};
 use super::super::subject::{Held, Limit, Subject, SubjectId, SubjectKind};
-use super::super::tiers::{Wearing, Worth};
+use super::super::tiers::{Reading, Wearing, Worth};
 use super::super::world::is_aws_managed;
 use super::Facts;
 use crate::model::{
@@ -144,9 +144,13 @@ impl<'w> Facts<'w, '_> {
                 statements: vec![(*statement).clone()].into(),
                 ..super::super::policy::Document::default()
             };
-            let mut actions = statement.actions.source.iter();
-            let wide = actions.any(|action| everything(action)) != statement.actions.not;
-            (true, self.tiers.by_text(&alone), wide)
+            let mut actions = statement.actions.list.iter();
+            let wide = actions.any(|action| everything(action.source())) != statement.actions.not;
+            (
+                true,
+                self.tiers.by_text(&alone, &mut Reading::default()),
+                wide,
+            )
         };
         // Of equal ones the first.
         let worst = statements.iter().rev().max_by_key(gives)?;
