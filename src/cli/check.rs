@@ -123,10 +123,10 @@ impl Sides<'_> {
             .map(|one| (one.system, one.tenant))
             .collect();
         // Of what files never tell, the other side does not tell either.
-        let mut here: Vec<(System, Sym)> = is
-            .tenants
+        let mut here: Vec<(System, Sym)> = tenants
             .iter()
-            .map(|tenant| (tenant.system, tenant.id))
+            .copied()
+            .chain(is.tenants.iter().map(|tenant| (tenant.system, tenant.id)))
             .chain(is.identities.iter().map(|who| (who.system, who.tenant)))
             .collect();
         here.sort();

@@ -277,12 +277,13 @@ fn adds_up(record: &Record) -> bool {
 /// where all grants of one holder together allow no more than they did, a new or wider
 /// one among them is a [`ChangeKind::Regranted`].
 fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
+    let less = |change: &Change| matches!(change.kind, ChangeKind::Removed | ChangeKind::Narrowed);
     let more = |change: &Change| {
         let kind = matches!(
             change.kind,
             ChangeKind::Added | ChangeKind::Widened | ChangeKind::PossiblyWidened
         );
-        kind && change.key.kind == FactKind::Entitlement
+        (kind || less(change)) && change.key.kind == FactKind::Entitlement
     };
     let touched: BTreeSet<Holding> = changes
         .iter()
@@ -319,7 +320,7 @@ fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
         sums
     };
     let (before, after) = (sum(old), sum(new));
-    let same: FxHashMap<Holding, bool> = touched
+    let same: FxHashMap<Holding, Option<Widening>> = touched
         .into_iter()
         .map(|holding| {
             let sums = before.get(&holding).zip(after.get(&holding));
@@ -329,11 +330,10 @@ fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
                         |sum: &Sum, side| sum.limits.and_then(|at| Baseline::permissions(side, at));
                     let before = (&*before.sets, limit(before, old));
                     let after = (&*after.sets, limit(after, new));
-                    let widening = widens_within(before, after);
-                    matches!(widening, Widening::Same | Widening::Narrower)
-                        && !lost_denies(&together(before.0), &together(after.0))
+                    let lost = lost_denies(&together(before.0), &together(after.0));
+                    (!lost).then(|| widens_within(before, after))
                 }
-                _ => false,
+                _ => None,
             };
             (holding, same)
         })
@@ -361,7 +361,12 @@ fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
             .as_ref()
             .zip(change.after.as_ref())
             .is_some_and(|(was, is)| is.verdict > was.verdict);
-        if !rises && same.get(&holding) == Some(&true) && tier(&tier_after) <= tier(&tier_before) {
+        let no_more = match same.get(&holding) {
+            Some(Some(Widening::Same)) => true,
+            Some(Some(Widening::Narrower)) => !less(change),
+            _ => false,
+        };
+        if !rises && no_more && tier(&tier_after) <= tier(&tier_before) {
             change.kind = ChangeKind::Regranted;
             change.details = vec!["all grants of its holder together allow no more".to_owned()];
         }

@@ -98,6 +98,8 @@ pub fn is_more_access(change: &Change, new: &Baseline) -> bool {
     match record.key.kind {
         FactKind::Entitlement => match change.kind {
             ChangeKind::Added => gives(record, new),
+            // What only denies gives nothing itself, and takes less than it did.
+            ChangeKind::PossiblyWidened => true,
             _ => record.verdict != Verdict::No,
         },
         FactKind::Credential | FactKind::Trust => record.verdict != Verdict::No,

@@ -23,6 +23,9 @@ use crate::model::{Effect, Pattern, Permission, PermissionSet, Sym};
 /// What stands for `*` in the points that are tried.
 const FILLS: &[&str] = &["any", "zq9", "", "other/other"];
 
+/// Most texts tried for one side of a comparison.
+const MAX_SAMPLED: usize = 48;
+
 /// What became of a set of permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Widening {
@@ -244,17 +247,21 @@ impl<'a> Region<'a> {
         self.samples_of(&self.within)
     }
 
+    /// A few texts that are in the region and match one of `patterns`.
+    fn samples_in(&self, patterns: &[Pattern]) -> Vec<String> {
+        let both = patterns
+            .iter()
+            .filter_map(|pattern| self.within.intersection(pattern));
+        both.flat_map(|both| self.samples_of(&both)).collect()
+    }
+
     /// A few texts that are in the region and match `pattern`.
     fn samples_with(&self, list: &List) -> Vec<String> {
         if list.not {
             let all = self.samples().into_iter();
             return all.filter(|text| list.has(text)).collect();
         }
-        let both = list
-            .patterns
-            .iter()
-            .filter_map(|pattern| self.within.intersection(pattern));
-        both.flat_map(|both| self.samples_of(&both)).collect()
+        self.samples_in(&list.patterns)
     }
 
     fn samples_of(&self, pattern: &Pattern) -> Vec<String> {
@@ -453,37 +460,68 @@ impl Rules {
             resource,
             conditions,
         } = part;
-        for act in action.samples() {
-            for on in resource.samples() {
-                // A deny of one's own, even a conditional one, makes it uncertain.
-                if self.denies.iter().any(|deny| deny.has(&act, &on))
-                    || !self.within_limits(&act, &on)
-                {
-                    continue;
+        // What the other side leaves out is where it most likely gives less.
+        let (mut acts, mut ons) = (action.samples(), resource.samples());
+        let whole = (acts.len(), ons.len());
+        let others = other.allows.iter().chain(other.limits.iter().flatten());
+        for rule in others.take(MAX_SAMPLED) {
+            if rule.actions.not {
+                acts.extend(action.samples_in(&rule.actions.patterns));
+            }
+            if rule.resources.not {
+                ons.extend(resource.samples_in(&rule.resources.patterns));
+            }
+        }
+        acts.truncate(MAX_SAMPLED);
+        ons.truncate(MAX_SAMPLED);
+        let points = acts
+            .iter()
+            .enumerate()
+            .flat_map(|act| ons.iter().enumerate().map(move |on| (act, on)));
+        for ((act_at, act), (on_at, on)) in points {
+            // A deny of one's own makes it uncertain, unless there is a case in
+            // which it does not hold.
+            let mut own = self.denies.iter().filter(|deny| deny.has(act, on));
+            let denied = match (own.next(), own.next()) {
+                (None, _) => false,
+                (Some(one), None) => one.holds_under(conditions),
+                (Some(_), Some(_)) => true,
+            };
+            if denied || !self.within_limits(act, on) {
+                continue;
+            }
+            // The whole part where an arbitrary point of it is new.
+            let named = |region: &Region<'_>, at: usize, arbitrary: usize, text: &str| {
+                if at < arbitrary {
+                    region.to_string()
+                } else {
+                    text.to_owned()
                 }
-                let given = |rules: &[Rule], under: &dyn Fn(&Rule) -> bool| {
-                    rules.iter().any(|rule| rule.has(&act, &on) && under(rule))
-                };
-                let somehow = |rules: &[Rule]| given(rules, &|_| true);
-                if !somehow(&other.allows) || !other.limits.as_deref().is_none_or(somehow) {
-                    return Excess::Certain(format!("{action} on {resource}"));
-                }
-                let freely = |rules: &[Rule]| given(rules, &|rule| rule.conditions.is_empty());
-                let free = freely(&other.allows) && other.limits.as_deref().is_none_or(freely);
-                if conditions.is_empty() && !free {
-                    let what = format!("{action} on {resource} without a condition");
-                    return Excess::Certain(what);
-                }
-                // The same conditions but one: what it kept out is let in.
-                let strictly =
-                    |rules: &[Rule]| !given(rules, &|rule| !implies(&rule.conditions, conditions));
-                let wider = |rules: &[Rule]| {
-                    !given(rules, &|rule| rule.holds_under(conditions)) && strictly(rules)
-                };
-                if wider(&other.allows) {
-                    let what = format!("{action} on {resource} under a weaker condition");
-                    return Excess::Certain(what);
-                }
+            };
+            let action = named(action, act_at, whole.0, act);
+            let resource = named(resource, on_at, whole.1, on);
+            let given = |rules: &[Rule], under: &dyn Fn(&Rule) -> bool| {
+                rules.iter().any(|rule| rule.has(act, on) && under(rule))
+            };
+            let somehow = |rules: &[Rule]| given(rules, &|_| true);
+            if !somehow(&other.allows) || !other.limits.as_deref().is_none_or(somehow) {
+                return Excess::Certain(format!("{action} on {resource}"));
+            }
+            let freely = |rules: &[Rule]| given(rules, &|rule| rule.conditions.is_empty());
+            let free = freely(&other.allows) && other.limits.as_deref().is_none_or(freely);
+            if conditions.is_empty() && !free {
+                let what = format!("{action} on {resource} without a condition");
+                return Excess::Certain(what);
+            }
+            // The same conditions but one: what it kept out is let in.
+            let strictly =
+                |rules: &[Rule]| !given(rules, &|rule| !implies(&rule.conditions, conditions));
+            let wider = |rules: &[Rule]| {
+                !given(rules, &|rule| rule.holds_under(conditions)) && strictly(rules)
+            };
+            if wider(&other.allows) {
+                let what = format!("{action} on {resource} under a weaker condition");
+                return Excess::Certain(what);
             }
         }
         Excess::Possible(if conditions.is_empty() {
@@ -501,23 +539,36 @@ impl Rules {
             conditions,
         } = part;
         let comparable = conditions.is_empty() || deny.holds_under(conditions);
-        for act in action.samples_with(&deny.actions) {
-            for on in resource.samples_with(&deny.resources) {
-                let own: Vec<&Rule> = self
-                    .denies
-                    .iter()
-                    .filter(|own| own.has(&act, &on))
-                    .collect();
+        let (mut acts, mut ons) = (
+            action.samples_with(&deny.actions),
+            resource.samples_with(&deny.resources),
+        );
+        // What one's own denies leave out is where they most likely deny less.
+        for own in self.denies.iter().take(MAX_SAMPLED) {
+            if own.actions.not {
+                let left = action.samples_in(&own.actions.patterns).into_iter();
+                acts.extend(left.filter(|act| deny.actions.has(act)));
+            }
+            if own.resources.not {
+                let left = resource.samples_in(&own.resources.patterns).into_iter();
+                ons.extend(left.filter(|on| deny.resources.has(on)));
+            }
+        }
+        acts.truncate(MAX_SAMPLED);
+        ons.truncate(MAX_SAMPLED);
+        for act in &acts {
+            for on in &ons {
+                let own: Vec<&Rule> = self.denies.iter().filter(|own| own.has(act, on)).collect();
                 // A deny that holds in fewer cases lets the others through.
                 let weaker = conditions.is_empty()
                     && own.iter().all(|own| {
                         implies(&own.conditions, &deny.conditions)
                             && !own.holds_under(&deny.conditions)
                     });
-                if comparable && weaker && self.within_limits(&act, &on) {
+                if comparable && weaker && self.within_limits(act, on) {
                     return Excess::Certain(format!("{act} on {on}, which was denied"));
                 }
-                if comparable && own.is_empty() && self.within_limits(&act, &on) {
+                if comparable && own.is_empty() && self.within_limits(act, on) {
                     return Excess::Certain(format!("{act} on {on}, which was denied"));
                 }
             }

@@ -187,8 +187,10 @@ fn a_plan_that_widens_fails_on_its_line() {
     assert!(wide.to_string().contains("dynamodb:* on *"));
 
     // As it would be once applied.
-    let (code, stdout, stderr) = run(&folder, &["scan", "plan.json"]);
-    assert_eq!(code, 0, "{stdout}{stderr}");
+    let (code, scanned) = report(&folder, &["scan", "plan.json"]);
+    assert_eq!(code, 1, "a role without an owner: {scanned:#}");
+    let all = found(&scanned);
+    assert!(all.iter().all(|(file, ..)| file == "main.tf"), "{all:?}");
 }
 
 #[test]

@@ -351,6 +351,8 @@ fn of_holder<'w>(
             probe = format!("arn:aws:iam::{id}:user/tenure-probe");
             &probe
         }
+        // A file's name is no principal; it may even look like an identity provider's.
+        _ if account.of_files => FILE_PRINCIPAL,
         _ => holder.arn.as_str(),
     };
     let mut context = Arc::clone(context);
@@ -386,13 +388,14 @@ fn of_holder<'w>(
     ))
 }
 
+/// Stands for whoever gets a policy that is a file of its own: the account is not known.
+const FILE_PRINCIPAL: &str = "arn:aws:iam::000000000000:role/tenure-probe";
+
 /// The principal with this ARN. An ARN no principal has (hostile data) acts as an
 /// unknown user of the account.
 fn parse_principal(arn: &str, account: Sym) -> Option<Principal> {
     Principal::parse(arn)
         .or_else(|_| Principal::parse(&format!("arn:aws:iam::{account}:user/tenure-probe")))
-        // Policies in files of their own belong to no account that is known.
-        .or_else(|_| Principal::parse("arn:aws:iam::000000000000:role/tenure-probe"))
         .or_else(|_| Principal::parse("*"))
         .ok()
 }
