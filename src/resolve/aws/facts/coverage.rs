@@ -434,10 +434,6 @@ impl Facts<'_, '_> {
             let whose = format!("the inline policy of the permission set `{}`", set.name);
             add(set.inline, tenant, "aws.identity-center", whose);
         }
-        for (file, source) in &world.bare {
-            let name = self.world.files[*file].name;
-            add(Some(*source), name, "aws.policies", "the policy".to_owned());
-        }
         bearers
     }
 
