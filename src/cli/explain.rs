@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 
 use super::args::{ExplainArgs, Global};
 use super::{Exit, collect, print, settings};
+use crate::drift;
+use crate::model::RuleCard;
 use crate::report::{self, RenderOptions};
 use crate::scan::{self, Judge};
 
@@ -14,6 +16,21 @@ pub(super) fn run(global: &Global, args: ExplainArgs) -> Result<Exit> {
     let rules = settings::rules(&config, &args.sources.rules)?;
     if let Some(text) = rules.explain(&args.what) {
         print(text)?;
+        return Ok(Exit::Clean);
+    }
+    let named = |card: &RuleCard| card.id == args.what || card.name == args.what;
+    if let Some(card) = drift::cards().into_iter().find(named) {
+        let RuleCard {
+            id,
+            name,
+            summary,
+            why,
+            fix,
+            ..
+        } = card;
+        print(format!(
+            "{id} {name}\n\nWhat it finds\n  {summary}\n\nWhy it matters\n  {why}\n\nWhat to do\n  {fix}\n"
+        ))?;
         return Ok(Exit::Clean);
     }
     if args.sources.targets.is_empty() && config.sources.is_empty() {
