@@ -112,6 +112,16 @@ rules:
 
 const CASE: &str = r#"{"id":"a","principal":"arn:aws:iam::111122223333:user/alice","action":"s3:GetObject","resource":"arn:aws:s3:::b/k","identity_policies":[]}"#;
 
+/// What `terraform show -json` says of a plan that makes one inline policy.
+const PLAN: &str = r#"{"format_version":"1.2","terraform_version":"1.9.0","resource_changes":[
+  {"address":"aws_iam_role_policy.p","mode":"managed","type":"aws_iam_role_policy","name":"p",
+   "provider_name":"registry.terraform.io/hashicorp/aws","change":{"actions":["create"],"before":null,
+   "after":{"name":"p","role":"app","policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}"},
+   "after_unknown":{"id":true}}}],"configuration":{"root_module":{}}}"#;
+
+const TERRAFORM: &str =
+    "resource \"aws_iam_role_policy\" \"p\" {\n  name = \"p\"\n  role = \"app\"\n}\n";
+
 /// A folder with what the commands name, and a world around it.
 struct Place {
     folder: TempDir,
@@ -128,6 +138,8 @@ impl Place {
             ("account.json", ACCOUNT_JSON),
             ("report.csv", REPORT_CSV),
             ("cases.jsonl", CASE),
+            ("plan.json", PLAN),
+            ("main.tf", TERRAFORM),
             ("my-rules/mine.yaml", RULE),
         ] {
             fs::create_dir_all(at(name).parent().unwrap()).unwrap();
@@ -202,11 +214,23 @@ impl Place {
             ),
         )
         .unwrap();
-        Place {
+        let place = Place {
             aws: aws.start().await,
             folder,
             closed,
+        };
+        // A repository with one commit more than `origin/main`, and a baseline of the
+        // account.
+        for command in [
+            "git init -q && git config user.name t && git config user.email t@example.com",
+            "cp -R manifests k8s && git add manifests policies && git commit -qm start",
+            "git update-ref refs/remotes/origin/main HEAD && git add k8s && git commit -qm more",
+            "tenure baseline create account.json --file live.baseline.jsonl",
+        ] {
+            let (code, _, stderr) = place.run(place.folder.path(), command);
+            assert!(matches!(code, Some(0 | 3)), "{command}: {stderr}");
         }
+        place
     }
 
     /// Runs a command by a shell, in a clean environment.

@@ -304,6 +304,68 @@ fn the_action_scans_the_fixture_company() {
     assert!(lines.iter().position(|line| line.starts_with("::error ")) > on);
 }
 
+/// The example for pull requests, step by step: a change that opens standing access
+/// fails at its file and line, one that does not passes.
+#[test]
+fn the_action_judges_a_pull_request() {
+    let here = TempDir::new().unwrap();
+    let git = |args: &[&str]| -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .current_dir(here.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let binding = |name: &str, role: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n\
+             metadata: {{name: {name}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}\n\
+             subjects:\n- {{kind: Group, name: {name}, apiGroup: rbac.authorization.k8s.io}}\n"
+        )
+    };
+    fs::create_dir(here.path().join("deploy")).unwrap();
+    let commit = |name: &str, role: &str| {
+        let file = here.path().join("deploy").join(format!("{name}.yaml"));
+        fs::write(file, binding(name, role)).unwrap();
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", name]);
+        git(&["rev-parse", "HEAD"])
+    };
+    git(&["init", "--quiet"]);
+    let start = commit("old-admins", "cluster-admin");
+    let harmless = commit("readers", "view");
+    let grave = commit("ops", "cluster-admin");
+    for (base, head, exit) in [
+        (&start, &harmless, ["0", "3"]),
+        (&harmless, &grave, ["1", "1"]),
+    ] {
+        let step = Step::new("scan")
+            .with("IN_GIT", &format!("{base}...{head}"))
+            .with("IN_MIN_SEVERITY", "high")
+            .with("IN_TARGETS", "deploy\n");
+        let output = step.run(here.path());
+        assert!(output.status.success(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let outputs = step.outputs();
+        assert!(
+            exit.contains(&outputs["exit"].as_str()),
+            "{outputs:?}: {stdout}"
+        );
+        let gates = exit[0] == "1";
+        assert_eq!(outputs["new"] != "0", gates, "{outputs:?}");
+        assert_eq!(
+            stdout.contains("::error file=deploy/ops.yaml,line="),
+            gates,
+            "{stdout}"
+        );
+        assert!(!stdout.contains("old-admins"), "{stdout}");
+    }
+}
+
 #[test]
 fn inputs_are_data() {
     let here = TempDir::new().unwrap();
@@ -529,8 +591,8 @@ fn hooks_stop_a_commit_that_opens_standing_access() {
         )
     };
     let hooks = document(".pre-commit-hooks.yaml");
-    let [plain, against] = hooks.as_array().unwrap().as_slice() else {
-        panic!("two hooks")
+    let [plain, since, against] = hooks.as_array().unwrap().as_slice() else {
+        panic!("three hooks")
     };
     fs::write(work.join("package.json"), "{}").unwrap();
     fs::write(work.join("view.yaml"), binding("readers", "view")).unwrap();
@@ -539,6 +601,26 @@ fn hooks_stop_a_commit_that_opens_standing_access() {
     fs::write(work.join("admin.yaml"), binding("ops", "cluster-admin")).unwrap();
     let (passes, said) = run(plain);
     assert!(!passes && said.contains("ops"), "{said}");
+
+    // What the last commit held is no news; what was added since is.
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .current_dir(&work)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "start"]);
+    let (passes, said) = run(since);
+    assert!(passes, "{said}");
+    fs::write(work.join("later.yaml"), binding("later", "cluster-admin")).unwrap();
+    git(&["add", "."]);
+    let (passes, said) = run(since);
+    assert!(!passes && said.contains("later"), "{said}");
 
     // Accepted with the others, it passes against the baseline; the next one does not.
     let created = tenure()
