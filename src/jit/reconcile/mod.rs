@@ -21,6 +21,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 pub use flags::listable;
@@ -352,7 +353,7 @@ fn canonical_realm(realm: Sym) -> Sym {
 /// Reconciles.
 pub fn reconcile(case: &Case<'_>) -> Answer {
     let court = Court::new(case);
-    let live: Vec<Judged> = case.live.iter().map(|live| court.judge(live)).collect();
+    let live: Vec<Judged> = case.live.par_iter().map(|live| court.judge(live)).collect();
     let grants = side::judge(&court, &live);
     Answer { live, grants }
 }

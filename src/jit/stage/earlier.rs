@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::live::{self, Row};
 use crate::jit::alias::Aliases;
-use crate::jit::reconcile::{Case, Policy, sightings};
+use crate::jit::reconcile::{Case, Live, Policy, sightings};
 use crate::model::{EntitlementId, FactKey, Grant, Inventory, Observation, Seen, Sym, System};
 
 /// What was there at an earlier time.
@@ -44,6 +44,7 @@ pub(super) fn look_back(
     earlier: &[Earlier],
     inventory: &Inventory,
     rows: &mut [Row],
+    lives: &mut [Live],
     grants: &mut [Grant],
     aliases: &Aliases,
 ) {
@@ -58,25 +59,24 @@ pub(super) fn look_back(
     let policy = Policy::default();
     for then in earlier {
         let seen = live::seen(&then.facts);
-        let before = live::rows(&then.facts);
+        let (before, were) = live::rows(&then.facts);
         let present: FxHashSet<EntitlementId> = before
             .iter()
             .map(|row| then.facts.entitlement_id(then.facts.entitlement(row.at)))
             .collect();
-        for ((row, id), count) in rows.iter_mut().zip(&ids).zip(&mut counted) {
+        for ((live, id), count) in lives.iter_mut().zip(&ids).zip(&mut counted) {
             let there = present.contains(id);
-            let whole = seen.get(&(row.live.system, row.live.tenant)) == Some(&Seen::Complete);
+            let whole = seen.get(&(live.system, live.tenant)) == Some(&Seen::Complete);
             if there || whole {
                 count.0 += usize::from(there);
                 count.1 += 1;
             }
             if whole && !there {
-                row.live.since = row.live.since.max(Some(then.at));
+                live.since = live.since.max(Some(then.at));
             }
         }
-        let lives: Vec<_> = before.into_iter().map(|row| row.live).collect();
         let found = sightings(&Case {
-            live: &lives,
+            live: &were,
             grants,
             aliases,
             exceptions: &[],
@@ -85,7 +85,7 @@ pub(super) fn look_back(
             policy: &policy,
             now: then.at,
         });
-        let revisions: FxHashMap<(System, Sym), Option<Sym>> = lives
+        let revisions: FxHashMap<(System, Sym), Option<Sym>> = were
             .iter()
             .flat_map(|live| {
                 let names = live.privileges.iter();

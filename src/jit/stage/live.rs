@@ -8,30 +8,29 @@ use crate::model::{
     Inventory, Moment, PermissionSet, Seen, Sym, System, Tier, Value, Verdict,
 };
 
-/// An entitlement and where it stands in its inventory.
-#[derive(Clone, Debug)]
+/// Where the live entitlement of the same place stands in its inventory.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub at: EntitlementRef,
-    pub live: Live,
     /// Share of earlier snapshots it was present in, in percent.
     pub presence: Option<u8>,
 }
 
 /// The entitlements that give something, the platform's own left out.
-pub(super) fn rows(inventory: &Inventory) -> Vec<Row> {
+pub(super) fn rows(inventory: &Inventory) -> (Vec<Row>, Vec<Live>) {
     let revisions: Vec<Sym> = inventory.permission_sets.iter().map(revision).collect();
     (0u32..)
         .zip(&inventory.entitlements)
         .filter(|(_, fact)| fact.verdict != Verdict::No && fact.tier != Tier::None)
         .filter_map(|(at, fact)| {
             let holder = inventory.identity(fact.identity);
-            (!holder.platform).then(|| Row {
+            let row = Row {
                 at: EntitlementRef(at),
-                live: live(fact, holder, &revisions),
                 presence: None,
-            })
+            };
+            (!holder.platform).then(|| (row, live(fact, holder, &revisions)))
         })
-        .collect()
+        .unzip()
 }
 
 fn live(fact: &Entitlement, holder: &Identity, revisions: &[Sym]) -> Live {

@@ -22,7 +22,7 @@ pub use earlier::Earlier;
 
 use super::alias::{Aliases, Person};
 use super::reconcile::{
-    Answer, Case, Exception, Flag, GrantState, Implies, Judged, Policy, Proved, State,
+    Answer, Case, Exception, Flag, GrantState, Implies, Judged, Live, Policy, Proved, State,
     TicketLimits, listable, reconcile,
 };
 use crate::config::Config;
@@ -61,12 +61,18 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
     let seen = live::seen(inventory);
     live::settle(inventory, &mut grants);
 
-    let mut rows = live::rows(inventory);
-    earlier::look_back(&earlier, inventory, &mut rows, &mut grants, &aliases);
+    let (mut rows, mut lives) = live::rows(inventory);
+    earlier::look_back(
+        &earlier,
+        inventory,
+        &mut rows,
+        &mut lives,
+        &mut grants,
+        &aliases,
+    );
     let exceptions = exceptions(config);
     let policy = policy(config);
     let (answer, known) = {
-        let lives: Vec<_> = rows.iter().map(|row| row.live.clone()).collect();
         let case = |policy| Case {
             live: &lives,
             grants: &grants,
@@ -88,9 +94,9 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
             people::known(inventory, &aliases),
         )
     };
-    let beside = Beside::of(&grants, &rows, &aliases, &coverage, now);
-    for (row, judged) in rows.iter().zip(&answer.live) {
-        let extra = beside.flags(row, judged, &aliases);
+    let beside = Beside::of(&grants, &lives, &aliases, &coverage, now);
+    for ((row, live), judged) in rows.iter().zip(&lives).zip(&answer.live) {
+        let extra = beside.flags(live, judged, &aliases);
         mark(inventory, row, judged, &extra, &grants, &exceptions);
     }
     grant_verdicts(&mut grants, &rows, &answer, &known, &aliases);
@@ -307,7 +313,7 @@ struct Beside {
 impl Beside {
     fn of(
         grants: &[Grant],
-        rows: &[Row],
+        lives: &[Live],
         aliases: &Aliases,
         ledger: &[LedgerCoverage],
         now: Timestamp,
@@ -347,10 +353,10 @@ impl Beside {
                 }
             }
         }
-        for row in rows.iter().filter(|row| row.live.eligible) {
-            let person = aliases.person(row.live.subject);
-            let list = row.live.privileges.iter();
-            eligible.extend(list.map(|privilege| (row.live.system, person, *privilege)));
+        for live in lives.iter().filter(|live| live.eligible) {
+            let person = aliases.person(live.subject);
+            let list = live.privileges.iter();
+            eligible.extend(list.map(|privilege| (live.system, person, *privilege)));
         }
         Beside {
             eligible,
@@ -360,8 +366,7 @@ impl Beside {
         }
     }
 
-    fn flags(&self, row: &Row, judged: &Judged, aliases: &Aliases) -> Vec<Flag> {
-        let live = &row.live;
+    fn flags(&self, live: &Live, judged: &Judged, aliases: &Aliases) -> Vec<Flag> {
         let person = aliases.person(live.subject);
         if judged.state == State::EligibleOnly {
             let asked = live
@@ -413,7 +418,7 @@ fn grant_verdicts(
         grant.identity = person.and_then(|person| known.get(&person).copied());
         let mut flags = judged.flags.clone();
         let mut state = judged.state;
-        let scanned = known.keys().len() > 0 && grant.system != System::Jit;
+        let scanned = !known.is_empty() && grant.system != System::Jit;
         if scanned && person.is_some() && grant.identity.is_none() && judged.live.is_empty() {
             flags.insert(Flag::SubjectUnknown);
             // Who is not known here may hold the access under a name we cannot link.
