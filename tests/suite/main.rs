@@ -27,6 +27,7 @@ mod packaging;
 mod pairs;
 mod pr_check;
 mod pr_declared;
+mod reach;
 mod reports;
 mod rules;
 mod support;
