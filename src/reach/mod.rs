@@ -16,6 +16,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod told;
+mod words;
 
 pub use attributes::ATTRIBUTES;
 
