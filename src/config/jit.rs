@@ -174,3 +174,38 @@ pub struct JitException {
     /// Until when.
     pub expires: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn an_exception_of_live_access_needs_owner_reason_and_system() {
+        let whole = "jit:\n  exceptions:\n    - {id: E1, system: aws, subject: 'mail:a@x.io', \
+                     privileges: [Backup*], scope: {account: '1'}, owner: core, reason: vendor, \
+                     expires: 2026-12-31T00:00:00Z}\n";
+        assert_eq!(Config::parse(whole).unwrap().jit.exceptions.len(), 1);
+        for (from, to, expected) in [
+            ("owner: core", "owner: ' '", "empty"),
+            ("system: aws", "system: mainframe", "not a system"),
+            (", reason: vendor", "", "reason"),
+            (", expires: 2026-12-31T00:00:00Z", "", "expires"),
+        ] {
+            let error = Config::parse(&whole.replace(from, to)).unwrap_err();
+            assert!(error.contains(expected), "{from}: {error}");
+        }
+    }
+
+    #[test]
+    fn settings_that_mean_nothing_are_errors() {
+        for (text, expected) in [
+            ("jit: {persistence: 150}\n", "at most 100"),
+            ("jit: {aliases: [['mail:a@x.io']]}\n", "two or more"),
+            ("jit: {aliases: [['alice', 'bob']]}\n", "namespace:id"),
+            ("jit: {ledgr: [x]}\n", "ledgr"),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

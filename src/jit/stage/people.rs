@@ -20,6 +20,9 @@ use crate::model::{
 /// Login methods that verify the name they hand to a vault.
 const VERIFYING: [&str; 5] = ["oidc", "jwt", "saml", "ldap", "okta"];
 
+/// Most references of one name that are suspected to be one person.
+const NAMESAKES: usize = 8;
+
 /// All links there are.
 pub(super) fn aliases(
     inventory: &Inventory,
@@ -63,13 +66,17 @@ pub(super) fn aliases(
             .or_default()
             .push(actor);
     }
-    // Who looks like many is linked to the first of them: a chain of suspicion would
-    // say the same, and a common name must not cost a square.
     for list in looks.values_mut() {
         list.sort();
         list.dedup();
-        for pair in list.windows(2) {
-            links.weak(pair[0], pair[1]);
+        // A name that so many have is no ground for suspicion.
+        if list.len() > NAMESAKES {
+            continue;
+        }
+        for (at, one) in list.iter().enumerate() {
+            for other in &list[at + 1..] {
+                links.weak(*one, *other);
+            }
         }
     }
     links.finish()
