@@ -226,8 +226,8 @@ fn approvals(book: &mut Book<'_>, origin: &Origin, given: &[&Event]) {
 
 struct Audit<'e> {
     held: FxHashMap<Sym, Held<'e>>,
-    /// Leases given out, with their entity.
-    grants: FxHashMap<Sym, Origin>,
+    /// Leases given out, and to whom.
+    grants: FxHashMap<Sym, (Origin, Option<Party>)>,
     hashed: u64,
 }
 
@@ -248,7 +248,7 @@ impl<'e> Audit<'e> {
                     .lease
                     .and_then(|lease| self.grants.get(&lease))
                     .copied();
-                if let Some(origin) = origin {
+                if let Some((origin, _)) = origin {
                     let by = entity(origin.instance, event);
                     let event = book
                         .event(&origin, EventKind::Extended)
@@ -307,7 +307,7 @@ impl<'e> Audit<'e> {
             ..described(instance, &lease)
         };
         book.push(issued.at(Some(event.time), RECORDED));
-        self.grants.insert(lease, origin);
+        self.grants.insert(lease, (origin, subject));
         book.used();
         let missing = "a log that was rotated or filtered does not hold everything";
         book.covers(
@@ -348,12 +348,12 @@ impl<'e> Audit<'e> {
         ]
         .into_iter()
         .find_map(|place| event.path.strip_prefix(place));
-        let mut ended: Vec<Origin> = match (under, event.lease) {
+        let mut ended: Vec<(Origin, Option<Party>)> = match (under, event.lease) {
             (Some(prefix), _) => self
                 .grants
                 .iter()
                 .filter(|(lease, _)| lease.starts_with(prefix))
-                .map(|(_, origin)| *origin)
+                .map(|(_, grant)| *grant)
                 .collect(),
             (None, Some(lease)) => {
                 self.hashed += u64::from(lease.starts_with("hmac-"));
@@ -361,12 +361,16 @@ impl<'e> Audit<'e> {
             }
             (None, None) => Vec::new(),
         };
-        ended.sort_by_key(|origin| origin.grant);
-        for origin in ended {
+        ended.sort_by_key(|(origin, _)| origin.grant);
+        for (origin, holder) in ended {
             let by = entity(origin.instance, event);
+            let own = by.is_some() && by.map(|by| by.actor()) == holder.map(|one| one.actor());
             let mut end = book.event(&origin, EventKind::Ended);
             end.data = Data {
-                cause: Some(EndCause::Revoked),
+                cause: Some(match own {
+                    true => EndCause::HandedBack,
+                    false => EndCause::Revoked,
+                }),
                 mechanism: Some(Mechanism::Manual),
                 result: Some(EndResult::Unconfirmed),
                 ..Data::default()
