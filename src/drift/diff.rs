@@ -248,6 +248,9 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
     changes
 }
 
+/// What a document that only gained denies is told with.
+const DENIES_MORE: &str = "it denies more";
+
 /// Whose grants add up, and on what.
 type Holding = (System, Sym, Sym, Option<Sym>);
 
@@ -276,8 +279,17 @@ fn adds_up(record: &Record) -> bool {
 /// A policy split in two, or moved from one grant to another, gives nobody anything:
 /// where all grants of one holder together allow no more than they did, a new or wider
 /// one among them is a [`ChangeKind::Regranted`].
-fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
-    let less = |change: &Change| matches!(change.kind, ChangeKind::Removed | ChangeKind::Narrowed);
+fn regrant(changes: &mut Vec<Change>, old: &Baseline, new: &Baseline) {
+    // A lower tier of the same document is less, whatever the documents say.
+    let less = |change: &Change| match change.kind {
+        ChangeKind::Removed => true,
+        ChangeKind::Narrowed => change
+            .before
+            .as_ref()
+            .zip(change.after.as_ref())
+            .is_some_and(|(was, is)| was.permissions != is.permissions),
+        _ => false,
+    };
     let more = |change: &Change| {
         let kind = matches!(
             change.kind,
@@ -331,7 +343,9 @@ fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
                     let before = (&*before.sets, limit(before, old));
                     let after = (&*after.sets, limit(after, new));
                     let lost = lost_denies(&together(before.0), &together(after.0));
-                    (!lost).then(|| widens_within(before, after))
+                    let widening = widens_within(before, after);
+                    let wider = matches!(widening, Widening::Wider { .. });
+                    (wider || !lost).then_some(widening)
                 }
                 _ => None,
             };
@@ -360,17 +374,32 @@ fn regrant(changes: &mut [Change], old: &Baseline, new: &Baseline) {
             .before
             .as_ref()
             .zip(change.after.as_ref())
-            .is_some_and(|(was, is)| is.verdict > was.verdict);
-        let no_more = match same.get(&holding) {
-            Some(Some(Widening::Same)) => true,
-            Some(Some(Widening::Narrower)) => !less(change),
-            _ => false,
-        };
-        if !rises && no_more && tier(&tier_after) <= tier(&tier_before) {
-            change.kind = ChangeKind::Regranted;
-            change.details = vec!["all grants of its holder together allow no more".to_owned()];
+            .is_some_and(|(was, is)| is.verdict > was.verdict && is.permissions == was.permissions);
+        if rises || tier(&tier_after) > tier(&tier_before) {
+            continue;
+        }
+        match same.get(&holding) {
+            // Denies that cut nothing its holder has are no change to tell.
+            Some(Some(Widening::Same)) if change.details == [DENIES_MORE] => {
+                change.kind = ChangeKind::Regranted;
+                change.details.clear();
+            }
+            Some(Some(Widening::Same)) => {
+                change.kind = ChangeKind::Regranted;
+                change.details = vec!["all grants of its holder together allow the same".into()];
+            }
+            Some(Some(Widening::Narrower)) if !less(change) => {
+                change.kind = ChangeKind::Narrowed;
+                change.details = vec!["all grants of its holder together allow less".into()];
+            }
+            Some(Some(Widening::Wider { what })) if change.kind == ChangeKind::PossiblyWidened => {
+                change.kind = ChangeKind::Widened;
+                change.details = vec![format!("its holder may now also do {what}")];
+            }
+            _ => {}
         }
     }
+    changes.retain(|change| change.kind != ChangeKind::Regranted || !change.details.is_empty());
 }
 
 fn by_key(records: &[Record]) -> FxHashMap<FactKey, Vec<&Record>> {
@@ -517,7 +546,16 @@ fn finish(
     new: &Baseline,
     is: &Record,
 ) -> Vec<(ChangeKind, String)> {
+    // Where both sides' documents are known and differ, they decide; what is left of
+    // conditions follows from them.
+    let read = |side: &Baseline, digest: Option<Sym>| {
+        digest.is_some_and(|digest| side.permissions(digest).is_some())
+    };
+    let documented = (was.permissions != is.permissions || was.limits != is.limits)
+        && read(old, was.permissions)
+        && read(new, is.permissions);
     match (was.condition, is.condition) {
+        _ if documented => {}
         (before, after) if before == after => {}
         (Some(before), None) => {
             found.push((
@@ -555,6 +593,9 @@ fn finish(
                             ChangeKind::PossiblyWidened,
                             "it no longer denies all it denied".to_owned(),
                         ));
+                    }
+                    Widening::Same if lost_denies(after, before) => {
+                        found.push((ChangeKind::Narrowed, DENIES_MORE.to_owned()));
                     }
                     Widening::Same => {}
                     Widening::Narrower => {

@@ -18,6 +18,11 @@ use super::support::{repository, tenure, words};
 
 /// Commands that are how this test is run, or are run by another one.
 const ELSEWHERE: &[&str] = &[
+    // docs/pr-check.md, in a repository of its own: `pr_check`.
+    "tenure diff --git",
+    "tenure diff --plan",
+    "tenure scan plan.json",
+    "tenure scan account.json --baseline live.baseline.jsonl",
     "cargo run --release -- scan fixtures/company",
     "bash tests/run",
 ];
