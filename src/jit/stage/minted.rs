@@ -122,6 +122,8 @@ fn births(inventory: &Inventory) -> Vec<Born> {
             fact.system == System::Kubernetes
                 && fact.activation == Activation::Standing
                 && fact.tier >= Tier::Write
+                // What the grant itself gave is told as left over, not as made.
+                && fact.attrs.get(Sym::new("jit_grant")).is_none()
         })
         .filter_map(|fact| {
             Some(Born {

@@ -493,7 +493,11 @@ fn gaps(inventory: &mut Inventory, ledger: &[LedgerCoverage], config: &Config, n
             Grant::system_of(&said.realm) == tenant.system
                 && said.tenant.is_none_or(|of| of == tenant.id)
         });
-        let last = speaks.clone().max_by_key(|said| (said.seen, said.to));
+        // `aws-idc` is part of a system: it says nothing about the rest.
+        let part = |said: &LedgerCoverage| said.realm.contains('-');
+        let last = speaks
+            .clone()
+            .max_by_key(|said| (said.seen, !part(said), said.to));
         let entry = match last {
             None => Coverage::lacking(
                 tenant.system,
@@ -520,6 +524,13 @@ fn gaps(inventory: &mut Inventory, ledger: &[LedgerCoverage], config: &Config, n
                 )
                 .remedy("harvest it again")
             }
+            Some(said) if part(said) => Coverage::lacking(
+                tenant.system,
+                tenant.id,
+                "jit.ledger",
+                Seen::Partial,
+                format!("the ledger speaks for {} only", said.realm),
+            ),
             Some(_) => Coverage::complete(tenant.system, tenant.id, "jit.ledger", speaks.count()),
         };
         all.push(entry.optional());
