@@ -5,10 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::island::clean;
-use crate::report::Timeline;
-#[cfg(test)]
-use crate::report::TimelineEvent;
 use crate::report::text::{count, thousands};
+use crate::report::{Timeline, TimelineEvent};
 
 /// Width of the bar, in its own units.
 const WIDTH: i64 = 1_000;
@@ -60,10 +58,11 @@ impl Link {
 
     /// The link a sentence about a gap speaks of, by the first of these words in it.
     fn missing(sentence: &str) -> Option<Link> {
-        const STEMS: [(&str, Link); 12] = [
+        const STEMS: [(&str, Link); 14] = [
             ("request", Link::Request),
             ("purpose", Link::Request),
             ("ticket", Link::Request),
+            ("work", Link::Request),
             ("approv", Link::Approval),
             ("review", Link::Approval),
             ("issue", Link::Issue),
@@ -71,6 +70,7 @@ impl Link {
             ("use", Link::Use),
             ("session", Link::Use),
             ("end", Link::End),
+            ("gone", Link::End),
             ("revo", Link::End),
             ("remov", Link::End),
         ];
@@ -93,16 +93,10 @@ pub fn shown(line: &Timeline, now: Timestamp) -> Value {
                 .events
                 .iter()
                 .any(|it| Link::of(&it.what) == Some(link));
-            // That a grant was not used is no flaw.
-            let word = match (seen, link) {
-                (true, _) => "seen",
-                (false, Link::Use) => "none seen",
-                (false, _) => "not seen",
-            };
-            let class = match (seen, link) {
-                (true, _) => "seen",
-                (false, Link::Use) => "quiet",
-                (false, _) => "missing",
+            let (word, class) = match (seen, due(&line.state, link)) {
+                (true, _) => ("seen", "seen"),
+                (false, true) => ("not seen", "missing"),
+                (false, false) => ("none", "quiet"),
             };
             json!({"name": link.as_str(), "word": word, "class": class})
         })
@@ -122,9 +116,26 @@ pub fn shown(line: &Timeline, now: Timestamp) -> Value {
     })
 }
 
+/// Whether a link must be there. That a grant was not used is no flaw, nor that one
+/// which runs has no end, nor that nothing follows a refusal.
+fn due(state: &str, link: Link) -> bool {
+    match link {
+        Link::Request => true,
+        Link::Use => false,
+        Link::Approval | Link::Issue | Link::End
+            if matches!(state, "REFUSED" | "PENDING" | "ELIGIBLE_ONLY") =>
+        {
+            false
+        }
+        Link::End => !matches!(state, "COVERED" | "ACTIVE"),
+        Link::Approval | Link::Issue => true,
+    }
+}
+
 fn class(state: &str) -> &'static str {
     match state {
-        "COVERED" | "ELIGIBLE_ONLY" | "ENDED" => "good",
+        "COVERED" => "good",
+        "ACTIVE" | "ELIGIBLE_ONLY" | "ENDED" | "PENDING" | "REFUSED" => "",
         "BREAK_GLASS" | "DECLARED_EXCEPTION" | "NOT_EVALUABLE" => "warn",
         _ => "gate",
     }
@@ -137,38 +148,53 @@ fn entries(line: &Timeline) -> Vec<Value> {
     let mut rows: Vec<Value> = Vec::with_capacity(line.events.len() + line.gaps.len());
     // How far the chain has come with each row.
     let mut reached: Vec<Option<Link>> = Vec::with_capacity(rows.capacity());
-    for event in &line.events {
+    let (dated, undated): (Vec<_>, Vec<_>) =
+        line.events.iter().partition(|event| event.at.is_some());
+    for event in dated {
         let after = event
             .at
             .zip(before)
             .map(|(at, before)| at.duration_since(before))
             .filter(|length| *length > SignedDuration::ZERO);
-        before = event.at.or(before);
+        before = event.at;
+        rows.push(row(event, after));
+        reached.push(Link::of(&event.what));
+    }
+    // What keeps no time stands where the chain has it.
+    for event in undated {
         let link = Link::of(&event.what);
-        rows.push(json!({
-            "at": event.at.map_or("time not seen".to_owned(), |at| {
-                at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-            }),
-            "after": after.map(length),
-            "what": clean(&event.what.rsplit('.').next().unwrap_or(&event.what).replace('_', " ")),
-            "planned": &*event.what == "expires",
-            "by": event.by.map(|by| clean(&by)),
-            "quality": clean(&event.quality),
-            "class": clean(&event.evidence_class),
-            "note": event.note.as_deref().map(clean),
-        }));
-        reached.push(link);
+        let at = link.map_or(rows.len(), |link| before_later(&reached, link));
+        rows.insert(at, row(event, None));
+        reached.insert(at, link);
     }
     for gap in &line.gaps {
         let row = json!({"gap": clean(gap)});
-        let at = Link::missing(gap).map_or(rows.len(), |missing| {
-            let later = |link: &Option<Link>| link.is_some_and(|link| link > missing);
-            reached.iter().position(later).unwrap_or(rows.len())
-        });
+        let at = Link::missing(gap).map_or(rows.len(), |link| before_later(&reached, link));
         rows.insert(at, row);
         reached.insert(at, None);
     }
     rows
+}
+
+/// The place before the first row of a later link, or the end.
+fn before_later(reached: &[Option<Link>], link: Link) -> usize {
+    let later = |other: &Option<Link>| other.is_some_and(|other| other > link);
+    reached.iter().position(later).unwrap_or(reached.len())
+}
+
+fn row(event: &TimelineEvent, after: Option<SignedDuration>) -> Value {
+    json!({
+        "at": event.at.map_or("time not kept".to_owned(), |at| {
+            at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+        }),
+        "after": after.map(length),
+        "what": clean(&event.what.rsplit('.').next().unwrap_or(&event.what).replace('_', " ")),
+        "planned": &*event.what == "expires",
+        "by": event.by.map(|by| clean(&by)),
+        "quality": clean(&event.quality),
+        "class": clean(&event.evidence_class),
+        "note": event.note.as_deref().map(clean),
+    })
 }
 
 /// The time a grant took, where it is known when it was issued: what was granted, and
@@ -332,6 +358,24 @@ mod tests {
             .collect();
         assert_eq!(chain, ["seen", "not seen", "seen", "seen", "not seen"]);
         assert_eq!(shown["entries"][2]["after"], "1 min 30 s");
+    }
+
+    #[test]
+    fn what_keeps_no_time_stands_where_the_chain_has_it() {
+        let line = line(
+            "ENDED",
+            vec![
+                event("approved", None),
+                event("requested", Some("2026-11-22T01:00:00Z")),
+                event("issued", Some("2026-11-22T01:01:30Z")),
+            ],
+            &[],
+        );
+        let rows = entries(&line);
+        let order: Vec<&str> = rows.iter().filter_map(|row| row["what"].as_str()).collect();
+        assert_eq!(order, ["requested", "approved", "issued"]);
+        assert_eq!(rows[1]["at"], "time not kept");
+        assert_eq!(rows[2]["after"], "1 min 30 s");
     }
 
     #[test]
