@@ -137,7 +137,10 @@ pub fn aws_policy(data: &[u8]) {
             assert!(text.get(range.clone()).is_some(), "{range:?} of {text:?}");
         }
         let permissions = tenure::resolve::aws::policy::permission_set(&policy);
-        tenure::drift::widen::widens(std::slice::from_ref(&permissions), &[permissions.clone()]);
+        tenure::drift::widen::widens(
+            std::slice::from_ref(&permissions),
+            std::slice::from_ref(&permissions),
+        );
     }
 }
 

@@ -59,7 +59,7 @@ impl<'g> Search<'g> {
     }
 
     /// The first edge of the shortest way from a leaf, and the edges of the way.
-    fn from_leaf(&self, leaf: Node) -> Option<(u32, u32)> {
+    fn leave_leaf(&self, leaf: Node) -> Option<(u32, u32)> {
         self.graph
             .leaving(leaf)
             .iter()
@@ -73,7 +73,7 @@ impl<'g> Search<'g> {
     /// How many edges lie between `node` and the nearest goal; `None` if no way does.
     pub fn far(&self, node: Node) -> Option<u32> {
         if self.graph.is_leaf(node) {
-            return self.from_leaf(node).map(|(far, _)| far);
+            return self.leave_leaf(node).map(|(far, _)| far);
         }
         Some(self.far[node as usize]).filter(|far| *far != NOWHERE)
     }
@@ -84,7 +84,7 @@ impl<'g> Search<'g> {
         let mut edges = Vec::new();
         let mut at = node;
         if self.graph.is_leaf(node) {
-            let Some((_, edge)) = self.from_leaf(node) else {
+            let Some((_, edge)) = self.leave_leaf(node) else {
                 return edges;
             };
             edges.push(edge);

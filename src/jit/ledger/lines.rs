@@ -120,7 +120,10 @@ impl<R: Read> Blocks<R> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8], size: usize) -> (Vec<(u64, Vec<u8>)>, Option<(u64, u64, Vec<u8>)>) {
+    /// Numbered lines, and the number, offset and text of an unfinished one.
+    type Read = (Vec<(u64, Vec<u8>)>, Option<(u64, u64, Vec<u8>)>);
+
+    fn read(text: &[u8], size: usize) -> Read {
         let mut blocks = Blocks::with_size(text, size);
         let mut lines = Vec::new();
         while let Some(block) = blocks.next().unwrap() {

@@ -192,9 +192,12 @@ fn exceptions(config: &Config) -> Vec<Exception> {
 /// How many of the last ended grants of a realm must have been seen gone in time.
 const LAST_ENDED: usize = 5;
 
+/// When a grant ended, and whether its access went in time, where that is known.
+type Ending = (Option<Timestamp>, Option<bool>);
+
 /// Realms whose last grants ended as they should (`true`) or did not.
 fn revocation(grants: &[Grant], answer: &Answer) -> FxHashMap<Sym, bool> {
-    let mut ended: FxHashMap<Sym, Vec<(Option<Timestamp>, Option<bool>)>> = FxHashMap::default();
+    let mut ended: FxHashMap<Sym, Vec<Ending>> = FxHashMap::default();
     for (grant, judged) in grants.iter().zip(&answer.grants) {
         let in_time = match judged.state {
             GrantState::ExpiredButLive | GrantState::RevokedButLive => Some(false),

@@ -143,7 +143,7 @@ fn approvals(grants: &[&Grant], attrs: &mut Attrs) {
             .iter()
             .filter(|grant| grant.progress == Progress::Issued)
             .count();
-    if decided > 0 {
-        attrs.set("refused_percent", refused * 100 / decided);
+    if let Some(percent) = (refused * 100).checked_div(decided) {
+        attrs.set("refused_percent", percent);
     }
 }

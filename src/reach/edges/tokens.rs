@@ -33,13 +33,16 @@ struct Taken {
     branch: Option<Sym>,
 }
 
+/// The subjects that meet a set of claims, and how.
+type Fitting = Vec<(IdentityRef, Fit)>;
+
 impl Join<'_> {
     /// X1 and X8, and X3 for clusters whose issuer is known.
     pub(super) fn web_identities(&mut self) {
         let issuers = self.issuers();
         let mut linked: FxHashSet<(IdentityRef, IdentityRef)> = FxHashSet::default();
         // Many roles ask for the same claims; each set is decided once.
-        let mut known: FxHashMap<(&str, &[Claim]), Vec<(IdentityRef, Fit)>> = FxHashMap::default();
+        let mut known: FxHashMap<(&str, &[Claim]), Fitting> = FxHashMap::default();
         let inventory = self.inventory;
         for (at, trust) in (0..).zip(&inventory.trusts) {
             if trust.kind != TrustKind::Oidc
@@ -56,11 +59,9 @@ impl Join<'_> {
             let issuer_name = bare(&issuer);
             if let Some(minted) = issuers.workflows.get(&issuer_name) {
                 let key = (issuer.as_str(), trust.claims.as_slice());
-                if !known.contains_key(&key) {
-                    let found = self.fitting(&issuers, minted, &trust.claims);
-                    known.insert(key, found);
-                }
-                let fits = &known[&key];
+                let fits = &*known
+                    .entry(key)
+                    .or_insert_with(|| self.fitting(&issuers, minted, &trust.claims));
                 if fits.is_empty() {
                     self.unminted(at, trust, &issuers);
                 }

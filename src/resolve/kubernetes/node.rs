@@ -123,11 +123,14 @@ pub(crate) struct Graph {
     pods_known: bool,
 }
 
+/// By volume claim (namespace, name), the nodes and pods that use it.
+type Claims = FxHashMap<(Sym, Sym), Vec<(Sym, (Sym, Sym))>>;
+
 impl Graph {
     /// Relates the objects of a cluster.
     pub fn new(objects: &Objects) -> Self {
         let mut graph = Graph::default();
-        let mut claims: FxHashMap<(Sym, Sym), Vec<(Sym, (Sym, Sym))>> = FxHashMap::default();
+        let mut claims: Claims = FxHashMap::default();
         for pod in objects.workloads.iter().filter(|one| one.kind == "Pod") {
             graph.pods_known = true;
             graph.add_pod(pod, &mut claims);
@@ -163,11 +166,7 @@ impl Graph {
         }
     }
 
-    fn add_pod(
-        &mut self,
-        pod: &Workload,
-        claims: &mut FxHashMap<(Sym, Sym), Vec<(Sym, (Sym, Sym))>>,
-    ) {
+    fn add_pod(&mut self, pod: &Workload, claims: &mut Claims) {
         let (node, namespace) = (pod.node, pod.meta.namespace);
         let this = (namespace, pod.meta.name);
         if node.is_empty() {
@@ -201,7 +200,7 @@ impl Graph {
     /// The secrets and service accounts (namespace, name) a node gets at, sorted.
     pub fn reach(&self) -> Vec<(Sym, Reach)> {
         let mut all: FxHashMap<Sym, Reach> = FxHashMap::default();
-        for (&(node, thing, namespace, name), _) in &self.edges {
+        for &(node, thing, namespace, name) in self.edges.keys() {
             let reach = all.entry(node).or_default();
             match thing {
                 Thing::Secret => reach.secrets.push((namespace, name)),

@@ -98,10 +98,7 @@ pub(super) struct Outcome<'a> {
 /// Judges every distinct set once and emits entitlements and paths.
 pub(super) fn settle(
     build: &mut Builder,
-    tenant: Sym,
-    scope: Sym,
-    book: &Book,
-    court: &Court<'_>,
+    mut desk: Desk<'_>,
     principals: &[Principal],
     sets: &[Vec<usize>],
     mut each: impl FnMut(&mut Builder, &Outcome<'_>),
@@ -117,18 +114,11 @@ pub(super) fn settle(
     let judged: Vec<Judged> = distinct
         .par_iter()
         .map(|set| {
-            let set: Vec<&Prepared> = set.iter().map(|&at| book.one(at)).collect();
-            court.judge(&set)
+            let set: Vec<&Prepared> = set.iter().map(|&at| desk.book.one(at)).collect();
+            desk.court.judge(&set)
         })
         .collect();
 
-    let mut desk = Desk {
-        tenant,
-        scope,
-        book,
-        court,
-        sets: FxHashMap::default(),
-    };
     // First what is said and in which order, then the saying, in parallel.
     let mut granted: FxHashSet<(IdentityRef, Sym, &'static str, Option<Sym>)> =
         FxHashSet::default();
@@ -178,7 +168,9 @@ pub(super) fn settle(
     }
 }
 
-struct Desk<'a> {
+/// Writes down what was judged.
+#[derive(Debug)]
+pub(super) struct Desk<'a> {
     tenant: Sym,
     scope: Sym,
     book: &'a Book,
@@ -187,7 +179,18 @@ struct Desk<'a> {
     sets: FxHashMap<usize, PermissionSetRef>,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// For the principals of one namespace.
+    pub(super) fn new(tenant: Sym, scope: Sym, book: &'a Book, court: &'a Court<'a>) -> Self {
+        Desk {
+            tenant,
+            scope,
+            book,
+            court,
+            sets: FxHashMap::default(),
+        }
+    }
+
     /// Stores what a policy allows.
     fn permit(&mut self, build: &mut Builder, policy: Sym) {
         if let Some(at) = self.book.find(policy) {

@@ -15,7 +15,7 @@ use super::evidence;
 use super::identity::Store;
 use super::judge::Court;
 use super::mounts::{self, Mount, Table};
-use super::people::{self, Grant, Principal, settle};
+use super::people::{self, Desk, Grant, Principal, settle};
 use super::policy::{Caps, Policy};
 use super::{auth, tokens};
 use crate::model::{
@@ -70,10 +70,7 @@ pub(super) fn resolve(
     let sets = people::sets(&mut book, &court, &principals, &store.values);
     settle(
         build,
-        space.tenant,
-        scope,
-        &book,
-        &court,
+        Desk::new(space.tenant, scope, &book, &court),
         &principals,
         &sets,
         |build, outcome| {

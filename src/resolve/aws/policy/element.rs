@@ -158,8 +158,11 @@ impl Actions {
     }
 }
 
+/// Patterns in the order in which they are looked up.
+type Sorted = Box<[Arc<ActionPattern>]>;
+
 /// The distinct entries without wildcard, and the others by service, each sorted.
-fn sorted(list: &[Arc<ActionPattern>]) -> (Box<[Arc<ActionPattern>]>, Box<[Arc<ActionPattern>]>) {
+fn sorted(list: &[Arc<ActionPattern>]) -> (Sorted, Sorted) {
     let (mut literals, mut wild): (Vec<_>, Vec<_>) = list
         .iter()
         .cloned()

@@ -38,7 +38,7 @@ struct Use {
 impl Usage {
     /// Puts every request of the log to the authorizer.
     pub fn of(log: &AuditLog, evaluator: &Evaluator<'_>) -> Self {
-        let granted: Vec<(Vec<((u32, u32), Vec<Effective>)>, Timestamp)> = log
+        let granted: Vec<_> = log
             .asked
             .par_iter()
             .map(|(asked, &time)| (grants(evaluator, asked), time))
