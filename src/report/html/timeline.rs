@@ -89,10 +89,10 @@ pub fn shown(line: &Timeline, now: Timestamp) -> Value {
     let chain: Vec<Value> = Link::ALL
         .into_iter()
         .map(|link| {
-            let seen = line
-                .events
-                .iter()
-                .any(|it| Link::of(&it.what) == Some(link));
+            // An attempt to end it that failed is no end.
+            let seen = line.events.iter().any(|event| {
+                Link::of(&event.what) == Some(link) && !event.what.ends_with("failed")
+            });
             let (word, class) = match (seen, due(&line.state, link)) {
                 (true, _) => ("seen", "seen"),
                 (false, true) => ("not seen", "missing"),
