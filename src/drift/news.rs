@@ -100,7 +100,7 @@ pub fn is_more_access(change: &Change, new: &Baseline) -> bool {
             ChangeKind::Added => gives(record, new),
             // What only denies gives nothing itself, and takes less than it did.
             ChangeKind::PossiblyWidened => true,
-            _ => record.verdict != Verdict::No,
+            _ => record.verdict != Verdict::No || allows(record, new) == Some(false),
         },
         FactKind::Credential | FactKind::Trust => record.verdict != Verdict::No,
         FactKind::Identity | FactKind::Path | FactKind::Grant | FactKind::Source => false,
@@ -113,14 +113,16 @@ fn gives(record: &Record, new: &Baseline) -> bool {
         record.activation,
         Some(Activation::Eligible | Activation::Jit)
     );
-    let something = match record.permissions.and_then(|at| new.permissions(at)) {
-        Some(set) => set
-            .permissions
-            .iter()
-            .any(|one| one.effect == Effect::Allow),
-        None => record.tier != Tier::None || record.verdict == Verdict::Conditional,
-    };
+    let something = allows(record, new)
+        .unwrap_or(record.tier != Tier::None || record.verdict == Verdict::Conditional);
     stands && something && record.verdict != Verdict::No
+}
+
+/// Whether the documents of a record allow anything; `None` where they are not known.
+fn allows(record: &Record, side: &Baseline) -> Option<bool> {
+    let set = side.permissions(record.permissions?)?;
+    let mut all = set.permissions.iter();
+    Some(all.any(|one| one.effect == Effect::Allow))
 }
 
 /// One finding for each change that is more standing access, unless it is new and a
