@@ -19,7 +19,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Path, "start", String, "across systems: what walks: `person`, `workflow`, `workload`, `key`, `role`"),
     on(Path, "target_system", String, "across systems: the system whose administration is reached"),
     on(Path, "target_tenant", String, "across systems: the tenant whose administration is reached"),
-    on(Path, "edges", List, "across systems: catalogue ids of the edges, in order: `X8`, `X11`"),
+    on(Path, "edges", List, "across systems: what is used, in order, with its number in docs/reach.md: `a workflow token for Vault (X8)`, …"),
     on(Path, "systems", List, "across systems: the systems walked through, in order"),
     on(Path, "candidate", Bool, "across systems: only names and dates suggest it"),
     on(Path, "standing", Bool, "across systems: certain, and nothing proved stands in between"),

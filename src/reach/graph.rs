@@ -110,6 +110,27 @@ impl Kind {
         })
     }
 
+    /// What is used, with its number in the catalogue; `None` for edges within a system.
+    pub const fn means(self) -> Option<&'static str> {
+        Some(match self {
+            Kind::X1 => "a workflow token for AWS (X1)",
+            Kind::X2 => "a stored access key (X2)",
+            Kind::X3 => "a service account's token for AWS (X3)",
+            Kind::X4 => "pod identity (X4)",
+            Kind::X6 => "a cluster's map of cloud roles (X6)",
+            Kind::X7 => "a service account's token for Vault (X7)",
+            Kind::X8 => "a workflow token for Vault (X8)",
+            Kind::X9 => "a signed cloud request (X9)",
+            Kind::X10 => "a secret-id (X10)",
+            Kind::X11 => "cloud credentials a vault hands out (X11)",
+            Kind::X12 => "cluster tokens a vault hands out (X12)",
+            Kind::X13 => "a stored token (X13)",
+            Kind::X19 => "control of the gate (X19)",
+            Kind::X21 => "a key beside the federation (X21)",
+            _ => return None,
+        })
+    }
+
     /// What is done, in words.
     pub const fn action(self) -> &'static str {
         match self {

@@ -205,14 +205,23 @@ fn yes(attrs: &Attrs, name: &str) -> bool {
     attr(attrs, name) == Some(&Value::Bool(true))
 }
 
+/// The numbers in the catalogue of a path's edges.
+fn numbers(path: &Path) -> String {
+    let Some(Value::List(edges)) = attr(&path.attrs, "edges") else {
+        return String::new();
+    };
+    let numbers: Vec<&str> = edges
+        .iter()
+        .filter_map(|edge| edge.as_str().rsplit_once(" ("))
+        .map(|(_, number)| number.trim_end_matches(')'))
+        .collect();
+    numbers.join("+")
+}
+
 /// Every way across systems: who, where to, how, what stands in between.
 fn ways(inventory: &Inventory) -> Vec<String> {
     let text = |path: &Path, name: &str| match attr(&path.attrs, name) {
         Some(Value::Str(text)) => text.to_string(),
-        Some(Value::List(list)) => {
-            let list: Vec<&str> = list.iter().map(|one| one.as_str()).collect();
-            list.join("+")
-        }
         _ => String::new(),
     };
     inventory
@@ -225,7 +234,7 @@ fn ways(inventory: &Inventory) -> Vec<String> {
                 text(path, "start"),
                 inventory.identity(path.from).id,
                 text(path, "target_system"),
-                text(path, "edges"),
+                numbers(path),
                 path.verdict.as_str(),
                 path.gate.as_str(),
                 if yes(&path.attrs, "standing") {

@@ -477,10 +477,10 @@ fn path(
         (!notes.is_empty()).then(|| Sym::new(&notes.join("; ")))
     };
     let by_key = (way.start == Start::Key).then_some(Kind::X21);
-    let ids: Vec<Sym> = by_key
+    let means: Vec<Sym> = by_key
         .into_iter()
         .chain(edges.iter().map(|edge| edge.kind))
-        .filter_map(Kind::id)
+        .filter_map(Kind::means)
         .map(Sym::new)
         .collect();
     let mut systems = vec![walker.system];
@@ -507,7 +507,7 @@ fn path(
     attrs.set("start", way.start.as_str());
     attrs.set("target_system", target.system.as_str());
     attrs.set("target_tenant", target.id);
-    attrs.set("edges", ids);
+    attrs.set("edges", means);
     let names: Vec<Sym> = systems.iter().map(|one| Sym::new(one.as_str())).collect();
     attrs.set("systems", names);
     attrs.set("candidate", candidate);

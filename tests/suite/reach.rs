@@ -31,11 +31,18 @@ fn ways() -> Vec<(String, String, Vec<String>, bool)> {
                 text(&path["target"]["tenant"])
             );
             let edges = path["attributes"]["edges"].as_array();
-            let edges = edges.into_iter().flatten().map(text).collect();
+            let edges = edges.into_iter().flatten().map(|edge| number(&text(edge)));
+            let edges = edges.collect();
             let standing = path["attributes"]["standing"] == true;
             (text(&path["from"]), target, edges, standing)
         })
         .collect()
+}
+
+/// The catalogue's number at the end of what an edge is called.
+fn number(edge: &str) -> String {
+    let (_, number) = edge.rsplit_once(" (").unwrap();
+    number.trim_end_matches(')').to_owned()
 }
 
 #[test]
