@@ -11,8 +11,12 @@ pub const JIT_KINDS: &[(&str, &[&str])] = &[
         &[
             "accessgrants",
             "accesspolicies",
+            "accessrequests",
+            "accessresponses",
             "clusteraccessgrants",
             "clusteraccesspolicies",
+            "clusteraccessrequests",
+            "clusteraccessresponses",
         ],
     ),
     (
