@@ -179,6 +179,10 @@ pub struct ScanArgs {
     /// widened (the default then).
     #[arg(long, value_enum, value_name = "WHICH", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
+    /// Earlier snapshot, beside those of `jit.earlier`: since when access is there, and
+    /// whether it went when its grant ended. Needs a ledger (`jit.ledger`); repeatable.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub earlier: Vec<PathBuf>,
     /// Findings below this severity neither gate nor appear.
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub min_severity: Option<Severity>,
@@ -291,6 +295,7 @@ impl DiffArgs {
             },
             output: self.output.clone(),
             reports: self.reports.clone(),
+            earlier: Vec::new(),
             baseline: self.baseline.clone(),
             fail_on: self.fail_on.clone(),
             min_severity: self.min_severity,

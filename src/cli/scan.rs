@@ -30,6 +30,12 @@ use crate::snapshot::Store;
 pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     let mut config = settings::config(global)?;
     config.aws.organization |= args.sources.organization;
+    config.jit.earlier.extend(args.earlier.iter().cloned());
+    if !args.earlier.is_empty() && !config.jit.is_configured() {
+        bail!(
+            "`--earlier` says when grants ended, and there are none: name a ledger under `jit.ledger` in tenure.yaml"
+        );
+    }
     let now = settings::now(global);
     // Rules and outputs are checked before anything slow begins.
     let rules = settings::rules(&config, &args.sources.rules)?;
