@@ -8,6 +8,7 @@ mod timeline;
 
 use crate::config::Config;
 use crate::drift::{self, Baseline, Change, FailOn, Fate, Weight};
+use crate::jit::stage::round;
 use crate::model::{
     Coverage, FactKey, Finding, Inventory, RuleCard, Seen, Severity, Subject, Sym, System,
 };
@@ -38,8 +39,13 @@ pub fn facts(snapshot: &Snapshot, config: &Config, now: Timestamp) -> Inventory 
             ));
         }
     }
+    let tiers = reach::tiers(&inventory);
     reach::run(&mut inventory);
-    evidence::reconcile(&mut inventory, config, now);
+    if evidence::reconcile(&mut inventory, config, now) {
+        // Grants are gates: what they cover was taken for open.
+        reach::again(&mut inventory, &tiers);
+        round::across(&mut inventory);
+    }
     inventory
 }
 

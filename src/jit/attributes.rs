@@ -89,6 +89,12 @@ const OF_ENTITLEMENTS: &[AttributeDecl] = &[
         "share of the earlier snapshots it was present in, in percent",
     ),
     on(Entitlement, "jit_why", String, "what else led to the state"),
+    on(
+        Entitlement,
+        "jit_round",
+        String,
+        "a way to as much that neither a grant nor another gate stands in",
+    ),
 ];
 
 /// On the sources of grants.

@@ -185,6 +185,11 @@ impl Attrs {
             .map(|(_, value)| value)
     }
 
+    /// Forgets `name`.
+    pub fn remove(&mut self, name: Sym) {
+        self.0.retain(|(key, _)| *key != name);
+    }
+
     /// All attributes in the order they were set.
     pub fn iter(&self) -> impl Iterator<Item = (Sym, &Value)> {
         self.0.iter().map(|(key, value)| (*key, value))

@@ -43,4 +43,5 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "way_round", String, "a way to it that passes no proved gate"),
     on(Entitlement, "ways_gated", Bool, "its holder has no other way to as much that passes no proved gate, or is itself become through gates only"),
     on(Entitlement, "way_round", String, "a way to as much, or to its holder, that passes no proved gate"),
+    on(Entitlement, "way_round_certain", Bool, "nothing has to hold for that way to work"),
 ];

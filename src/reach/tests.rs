@@ -583,6 +583,38 @@ fn just_in_time_only_when_every_way_is_gated() {
     );
 }
 
+#[test]
+fn what_is_covered_by_another_grant_is_gated_the_second_time() {
+    let find = |second: Activation, assigned_to: &str| {
+        let mut world = World::new();
+        let user = world.who(System::Aws, "user/dana", IdentityKind::Human);
+        world.holds(user, "admin", "*", Tier::Admin);
+        world.holds(user, "power", "*", Tier::Admin);
+        let other = world.who(System::Aws, "user/erin", IdentityKind::Human);
+        let fact = world.holds(other, "set", assigned_to, Tier::Admin);
+        fact.attrs.set("permission_set", "set");
+        fact.attrs.set("account", assigned_to);
+        for at in 0..3 {
+            let all = &mut world.build.facts_mut().entitlements;
+            all[at].activation = Activation::Standing;
+        }
+        let mut inventory = world.done();
+        let tiers = super::tiers(&inventory);
+        inventory.entitlements[0].activation = Activation::Jit;
+        inventory.entitlements[1].activation = second;
+        inventory.entitlements[2].activation = Activation::Jit;
+        super::again(&mut inventory, &tiers);
+        inventory
+    };
+    let all = find(Activation::Jit, ACCOUNT);
+    for fact in &all.entitlements {
+        assert!(yes(&fact.attrs, "ways_gated"), "{}", fact.privilege);
+    }
+    let all = find(Activation::Standing, "999900001111");
+    assert!(yes(&all.entitlements[0].attrs, "way_round_certain"));
+    assert!(!yes(&all.entitlements[0].attrs, "ways_gated"));
+}
+
 /// A graph of `nodes` nodes; the last one is the goal.
 fn graph(nodes: usize, edges: &[(usize, usize, u8)]) -> Graph {
     let mut build = Builder::new();

@@ -45,6 +45,14 @@ struct Way {
     edges: Vec<u32>,
 }
 
+/// A way round a gate.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    way: Sym,
+    /// Nothing has to hold for it to work.
+    certain: bool,
+}
+
 /// What a search for all ways found.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -52,7 +60,7 @@ pub(super) struct Found {
     /// The tier subjects of workflows reach: certainly, and under a condition.
     subjects: Vec<(IdentityRef, bool)>,
     /// Entitlements, and a way that goes round their gate.
-    rounds: Vec<(u32, Option<Sym>)>,
+    rounds: Vec<(u32, Option<Round>)>,
     /// Identities somebody becomes through a gate, and the way that passes none.
     gated: Vec<(IdentityRef, Option<Sym>)>,
 }
@@ -73,7 +81,7 @@ pub(super) fn find(inventory: &Inventory, joined: &Joined) -> Found {
     struct Of {
         ways: Vec<Way>,
         subjects: Vec<(IdentityRef, bool)>,
-        rounds: Vec<(u32, Option<Sym>)>,
+        rounds: Vec<(u32, Option<Round>)>,
     }
     let (people, others): (Vec<_>, Vec<_>) = starts
         .iter()
@@ -155,7 +163,11 @@ pub(super) fn find(inventory: &Inventory, joined: &Joined) -> Found {
                             let reaches = search.far(holder.0).is_some();
                             if reaches {
                                 let way = search.way(holder.0);
-                                of.rounds.push((fact, Some(brief(inventory, graph, &way))));
+                                let round = Round {
+                                    way: brief(inventory, graph, &way),
+                                    certain: level == Level::Open,
+                                };
+                                of.rounds.push((fact, Some(round)));
                             }
                             !reaches
                         });
@@ -242,7 +254,15 @@ pub(super) fn tell(inventory: &mut Inventory, joined: &Joined, found: Found) {
         }
     }
     for (at, round) in found.rounds {
-        mark(&mut inventory.entitlements[at as usize].attrs, round);
+        let fact = &mut inventory.entitlements[at as usize];
+        // His having no other way says nothing of who becomes him.
+        if round.is_none() && of_identity.get(&fact.identity).is_some_and(Option::is_some) {
+            continue;
+        }
+        mark(&mut fact.attrs, round.map(|round| round.way));
+        if let Some(round) = round {
+            fact.attrs.set(CERTAIN, round.certain);
+        }
     }
     for (secret, whom) in &joined.federated {
         let whom = inventory.identity(*whom).id;
@@ -256,9 +276,32 @@ pub(super) fn tell(inventory: &mut Inventory, joined: &Joined, found: Found) {
     }
 }
 
+const GATED: &str = "ways_gated";
+const ROUND: &str = "way_round";
+const CERTAIN: &str = "way_round_certain";
+
 fn mark(attrs: &mut Attrs, round: Option<Sym>) {
-    attrs.set("ways_gated", round.is_none());
-    attrs.set_some("way_round", round);
+    attrs.set(GATED, round.is_none());
+    attrs.set_some(ROUND, round);
+}
+
+/// Takes back what [`tell`] said of ways and tiers. What the join says of trusts and
+/// credentials does not depend on gates.
+pub(super) fn forget(inventory: &mut Inventory, tiers: &[(Tier, Tier)]) {
+    let start = Sym::new("start");
+    inventory
+        .paths
+        .retain(|path| path.attrs.get(start).is_none());
+    for (identity, tiers) in inventory.identities.iter_mut().zip(tiers) {
+        (identity.tier, identity.possible_tier) = *tiers;
+    }
+    let identities = inventory.identities.iter_mut().map(|one| &mut one.attrs);
+    let entitlements = inventory.entitlements.iter_mut().map(|one| &mut one.attrs);
+    for attrs in identities.chain(entitlements) {
+        for name in [GATED, ROUND, CERTAIN] {
+            attrs.remove(Sym::new(name));
+        }
+    }
 }
 
 fn raise(identity: &mut Identity, tier: Tier, certain: bool) {

@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 
 pub use flags::listable;
 pub use names::{Flag, GrantState, Proof, Proved, State};
-pub use order::Implies;
+pub use order::{Implies, holds_as_much};
 pub use phase::Persistence;
 
 use super::alias::{Aliases, Person};

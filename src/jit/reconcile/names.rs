@@ -178,6 +178,8 @@ words! {
         ScopeWildcard "SCOPE_WILDCARD"
         /// The verdict rests on a claim or on what somebody typed.
         EvidenceClassLow "EVIDENCE_CLASS_LOW"
+        /// Its holder has as much by a way that no grant and no other gate stands in.
+        WayRound "WAY_ROUND"
         /// Its holder could ask for the same access instead.
         EligibleTwin "ELIGIBLE_TWIN"
         /// A permanent membership of a group that others join by grants.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Live;
 use crate::model::{Sym, glob};
 
 /// Which privileges contain which others, beyond equality and `*`. Transitive by
@@ -60,6 +61,15 @@ pub(super) fn within(small: &[(Sym, Sym)], large: &[(Sym, Sym)]) -> Within {
         }
     }
     answer
+}
+
+/// Whether who holds `larger` has `smaller` too.
+pub fn holds_as_much(implies: &Implies, larger: &Live, smaller: &Live) -> bool {
+    let allowed = larger.privileges.iter().any(|large| {
+        let mut names = smaller.privileges.iter();
+        names.any(|name| implies.contains(*large, *name))
+    });
+    allowed && within(&smaller.scope, &larger.scope) == Within::Yes
 }
 
 /// Whether a scope value holds another: equal, `*`, or a prefix ending in `*`. What

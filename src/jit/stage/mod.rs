@@ -9,6 +9,7 @@ mod earlier;
 mod live;
 mod minted;
 mod people;
+pub mod round;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -99,6 +100,7 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
         let extra = beside.flags(live, judged, &aliases);
         mark(inventory, row, judged, &extra, &grants, &exceptions);
     }
+    round::beside(inventory, &rows, &lives, &aliases, &policy.implies);
     grant_verdicts(&mut grants, &rows, &answer, &known, &aliases);
     minted::find(inventory, &mut grants, &earlier, now);
     bursts(&mut grants, &aliases);

@@ -275,3 +275,96 @@ fn an_exception_is_declared_and_ends() {
     assert_eq!(state.as_deref(), Some("EXCEPTION_EXPIRED"));
     assert_eq!(activation, Activation::Standing);
 }
+
+/// Another name of dana in the same Identity Center's organisation: a user of IAM
+/// that may do everything in the account her assignment is to.
+fn with_user(inventory: Inventory) -> Inventory {
+    let mut all = inventory;
+    let at = IdentityRef(all.identities.len() as u32);
+    let mut user = Identity::new(
+        System::Aws,
+        "4444",
+        "arn:aws:iam::4444:user/dana",
+        IdentityKind::Human,
+        "dana",
+    );
+    user.uid = Sym::new("AIDA1");
+    all.identities.push(user);
+    let mut fact = Entitlement::new(System::Aws, "4444", at, "attached", "arn:policy", "*");
+    fact.tier = Tier::Admin;
+    all.entitlements.push(fact);
+    all.entitlements[0].attrs.set("account", "4444");
+    all
+}
+
+fn linked(inventory: Inventory, grants: Vec<Grant>, strong: bool) -> Inventory {
+    let mut all = inventory;
+    let user = Actor::new("aws-iam/4444", "AIDA1");
+    let evidence = Evidence {
+        grants,
+        coverage: vec![ledger()],
+        links: vec![(Actor::parse("mail:dana@acme.example"), user, strong)],
+        earlier: Vec::new(),
+    };
+    run(&mut all, evidence, &Config::default(), at(NOW));
+    all
+}
+
+fn says(fact: &Entitlement, name: &str) -> String {
+    match fact.attrs.get(Sym::new(name)) {
+        Some(Value::Str(text)) => text.to_string(),
+        Some(Value::List(list)) => format!("{list:?}"),
+        _ => String::new(),
+    }
+}
+
+#[test]
+fn who_holds_as_much_under_another_name_goes_round_the_grant() {
+    let all = linked(with_user(inventory(true)), vec![grant()], true);
+    let fact = &all.entitlements[0];
+    assert_eq!(says(fact, "jit_state"), "COVERED");
+    assert_eq!(fact.activation, Activation::Standing);
+    assert!(says(fact, "jit_flags").contains("WAY_ROUND"));
+    assert_eq!(says(fact, "jit_temporary"), "refuted");
+    assert!(says(fact, "jit_missing").contains("temporary"));
+    assert!(says(fact, "jit_round").contains("user/dana"));
+
+    // Names that only look alike are nobody's way.
+    let all = linked(with_user(inventory(true)), vec![grant()], false);
+    assert_eq!(all.entitlements[0].activation, Activation::Jit);
+    // A user of another account administers nothing here.
+    let mut apart = with_user(inventory(true));
+    apart.entitlements[0].attrs.set("account", "5555");
+    let all = linked(apart, vec![grant()], true);
+    assert_eq!(all.entitlements[0].activation, Activation::Jit);
+}
+
+#[test]
+fn what_another_grant_covers_is_no_way_round() {
+    let mut second = grant();
+    second.id = Sym::new("team:2");
+    second.realm = Sym::new("aws-iam");
+    second.privileges = vec![Sym::new("arn:policy")];
+    let all = linked(
+        with_user(inventory(true)),
+        vec![grant(), second.clone()],
+        true,
+    );
+    for fact in &all.entitlements {
+        assert_eq!(fact.activation, Activation::Jit, "{}", fact.privilege);
+        assert!(!says(fact, "jit_flags").contains("WAY_ROUND"));
+        assert_eq!(says(fact, "jit_temporary"), "proved");
+    }
+    // A source that keeps no approvals accuses nobody; the end is no longer proved.
+    second.approvals.clear();
+    second.set_quality(
+        crate::model::GrantField::Approver,
+        crate::model::Quality::Absent,
+    );
+    let all = linked(with_user(inventory(true)), vec![grant(), second], true);
+    assert_eq!(says(&all.entitlements[1], "jit_state"), "NOT_EVALUABLE");
+    let fact = &all.entitlements[0];
+    assert_eq!(fact.activation, Activation::Jit);
+    assert_eq!(says(fact, "jit_temporary"), "unproved");
+    assert!(says(fact, "jit_why").contains("user/dana"));
+}

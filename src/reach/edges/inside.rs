@@ -259,22 +259,29 @@ impl Join<'_> {
                     .or_insert(edge);
             }
         };
+        // Who has his tier from elsewhere does not administer where he is kept.
+        let mut elsewhere: FxHashMap<u32, Vec<Edge>> = FxHashMap::default();
         for (at, fact) in (0..).zip(&self.inventory.entitlements) {
-            let home = self.inventory.identity(fact.identity).tenant == fact.tenant;
-            if fact.tier < Tier::Admin || !home {
+            if fact.tier < Tier::Admin {
                 continue;
             }
-            // An assignment is to another account: the role there holds the tier.
-            if text(&fact.attrs, self.names.permission_set).is_some() {
-                continue;
-            }
-            if let Some(to) = self.draft.tenant(fact.system, fact.tenant) {
+            let edge = self.draft.tenant(fact.system, fact.tenant).map(|to| {
                 let mut edge = Edge::new(Kind::Administers, node(fact.identity), to)
                     .shown_by(Basis::Entitlement(at))
                     .if_so(fact.verdict, fact.residual);
                 edge.gate = gate_of(fact.activation);
-                consider(edge);
+                edge
+            });
+            let home = self.inventory.identity(fact.identity).tenant == fact.tenant;
+            // An assignment is to an account: the role there holds the tier.
+            let assigned = text(&fact.attrs, self.names.permission_set).is_some();
+            if home && !assigned {
+                edge.into_iter().for_each(&mut consider);
+                continue;
             }
+            let here = text(&fact.attrs, self.names.account).is_some_and(|to| to == fact.tenant);
+            let all = elsewhere.entry(node(fact.identity)).or_default();
+            all.extend(edge.filter(|edge| home && here && edge.verdict != Verdict::No));
         }
         for (at, fact) in (0..).zip(&self.inventory.paths) {
             if fact.tier < Tier::Admin {
@@ -299,8 +306,13 @@ impl Join<'_> {
             {
                 let mut levels = Level::ALL.into_iter();
                 if !levels.any(|level| best.contains_key(&(node(at), to, level))) {
-                    let edge = Edge::new(Kind::Administers, node(at), to);
-                    best.insert((node(at), to, Level::Open), edge);
+                    let edges = elsewhere
+                        .remove(&node(at))
+                        .unwrap_or_else(|| vec![Edge::new(Kind::Administers, node(at), to)]);
+                    for edge in edges {
+                        best.entry((edge.from, edge.to, edge.level()))
+                            .or_insert(edge);
+                    }
                 }
             }
         }
