@@ -155,6 +155,11 @@ impl Place {
             &at("manifests"),
         );
         copy(&root.join("tests/data/vault/policies"), &at("policies"));
+        fs::copy(
+            root.join("fixtures/company/jit/aws-team/requests.json"),
+            at("requests.json"),
+        )
+        .unwrap();
         for name in ["aws-trust-policy.json", "vault-role.json"] {
             fs::copy(root.join("examples/ci/github").join(name), at(name)).unwrap();
         }
