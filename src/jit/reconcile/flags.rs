@@ -114,7 +114,10 @@ pub(super) fn of_grant(court: &Court<'_>, at: usize, tier: Tier) -> BTreeSet<Fla
     });
     set(
         Flag::RenewedWithoutApproval,
+        // Without the times an approval of the extension cannot be told from the first.
         grant.keeps(GrantField::Approver)
+            && (grant.renews.is_some()
+                || (grant.keeps(GrantField::ApprovedAt) && grant.issued.is_some()))
             && !grant.break_glass
             && (renewed.count() as u64) < u64::from(renewals),
     );

@@ -85,13 +85,19 @@ pub(super) fn look_back(
             policy: &policy,
             now: then.at,
         });
-        let revisions: FxHashMap<(System, Sym), Option<Sym>> = were
-            .iter()
-            .flat_map(|live| {
-                let names = live.privileges.iter();
-                names.map(|name| ((live.system, *name), live.revision))
-            })
-            .collect();
+        // By tenant: two clusters each have an `admin` of their own. Where one name means
+        // different things, nothing can be said.
+        let mut revisions: FxHashMap<(System, Sym, Sym), Option<Sym>> = FxHashMap::default();
+        for live in &were {
+            for name in &live.privileges {
+                let known = revisions
+                    .entry((live.system, live.tenant, *name))
+                    .or_insert(live.revision);
+                if *known != live.revision {
+                    *known = None;
+                }
+            }
+        }
         for (grant, found) in grants.iter_mut().zip(found) {
             let started = grant.issued.is_some_and(|issued| issued <= then.at);
             if let Some(present) = found
@@ -105,10 +111,10 @@ pub(super) fn look_back(
             // The first snapshot after the issue shows what was granted at the latest;
             // what differs from it now changed afterwards.
             if started && grant.revision.is_none() {
-                grant.revision = grant
-                    .privileges
-                    .iter()
-                    .find_map(|name| revisions.get(&(grant.system, *name)).copied().flatten());
+                grant.revision = grant.privileges.iter().find_map(|name| {
+                    let key = (grant.system, grant.tenant, *name);
+                    revisions.get(&key).copied().flatten()
+                });
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn find(
     earlier: &[Earlier],
     now: Timestamp,
 ) {
-    let over: Vec<(usize, Timestamp, Timestamp)> = grants
+    let mut over: Vec<(usize, Timestamp, Timestamp)> = grants
         .iter()
         .enumerate()
         .filter(|(_, grant)| {
@@ -46,20 +46,34 @@ pub(super) fn find(
     if over.is_empty() {
         return;
     }
+    // Only windows that began no longer before a birth than the longest lasts can hold
+    // it.
+    over.sort_by_key(|&(at, start, _)| (start, at));
+    let longest = over
+        .iter()
+        .map(|(_, start, end)| end.duration_since(*start));
+    let longest = longest.max().unwrap_or_default();
     let known: Vec<(Timestamp, FxHashSet<FactKey>)> =
         earlier.iter().map(|then| (then.at, then.keys())).collect();
     for born in births(inventory) {
         // What an earlier snapshot knew before the window was not made in it.
-        let mut open = over.iter().filter(|(at, start, end)| {
-            let grant = &grants[*at];
-            grant.system == born.system
-                && (grant.tenant == born.tenant || names_tenant(grant, born.tenant))
-                && *start <= born.at
-                && born.at <= *end
-                && !known
-                    .iter()
-                    .any(|(at, keys)| at < start && keys.contains(&born.key))
-        });
+        let from = born.at.checked_sub(longest).unwrap_or(Timestamp::MIN);
+        let near = over.partition_point(|(_, start, _)| *start < from)
+            ..over.partition_point(|(_, start, _)| *start <= born.at);
+        let mut open = over
+            .get(near)
+            .unwrap_or_default()
+            .iter()
+            .filter(|(at, start, end)| {
+                let grant = &grants[*at];
+                grant.system == born.system
+                    && (grant.tenant == born.tenant || names_tenant(grant, born.tenant))
+                    && *start <= born.at
+                    && born.at <= *end
+                    && !known
+                        .iter()
+                        .any(|(at, keys)| at < start && keys.contains(&born.key))
+            });
         let Some(&(first, ..)) = open.next() else {
             continue;
         };

@@ -466,18 +466,33 @@ fn bursts(grants: &mut [Grant], aliases: &Aliases) {
     let mut marked: Vec<(usize, Flag)> = Vec::new();
     for list in by_person.values_mut() {
         list.sort_by_key(|&(asked, at)| (asked, grants[at].id));
-        for (first, &(asked, at)) in list.iter().enumerate() {
-            let within = list[first..]
-                .iter()
-                .take_while(|(later, _)| later.duration_since(asked) <= near)
-                .map(|(_, at)| &grants[*at]);
-            let realms: BTreeSet<Sym> = within.clone().map(|grant| grant.realm).collect();
+        // What lies in the window, counted once as its two ends move on: a loop that
+        // asks without end must not make this one slow.
+        let mut realms: FxHashMap<Sym, usize> = FxHashMap::default();
+        let mut things: FxHashMap<&[Sym], usize> = FxHashMap::default();
+        let mut end = 0;
+        for &(asked, at) in list.iter() {
+            while let Some((later, next)) = list.get(end)
+                && later.duration_since(asked) <= near
+            {
+                *realms.entry(grants[*next].realm).or_default() += 1;
+                *things.entry(&grants[*next].privileges).or_default() += 1;
+                end += 1;
+            }
             if realms.len() >= SYSTEMS {
                 marked.push((at, Flag::ChainedAcrossSystems));
             }
-            let same = within.filter(|other| other.privileges == grants[at].privileges);
-            if same.count() >= RETRIES {
+            let own = things.entry(&grants[at].privileges).or_default();
+            if *own >= RETRIES {
                 marked.push((at, Flag::RetryStorm));
+            }
+            *own = own.saturating_sub(1);
+            let realm = grants[at].realm;
+            if let Some(count) = realms.get_mut(&realm) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    realms.remove(&realm);
+                }
             }
         }
     }

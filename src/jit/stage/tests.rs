@@ -368,3 +368,34 @@ fn what_another_grant_covers_is_no_way_round() {
     assert_eq!(says(fact, "jit_temporary"), "unproved");
     assert!(says(fact, "jit_why").contains("user/dana"));
 }
+
+#[test]
+fn asking_again_and_again_is_seen_within_minutes_only() {
+    let asked = |n: i64, minute: i64, realm: &str| {
+        let mut grant = grant();
+        grant.id = Sym::new(&format!("team:{n}"));
+        grant.realm = Sym::new(realm);
+        grant.requested = Some(at("2027-03-03T10:00:00Z") + SignedDuration::from_mins(minute));
+        grant
+    };
+    let marked = |minutes: &[i64], realms: &[&str], mark: &str| {
+        let grants = minutes.iter().zip(realms.iter().cycle()).zip(0..);
+        let grants = grants
+            .map(|((minute, realm), n)| asked(n, *minute, realm))
+            .collect();
+        let all = reconciled(inventory(false), grants, Vec::new(), NOW);
+        let marked = all
+            .grants
+            .iter()
+            .filter(|grant| flags(grant).contains(&mark));
+        marked.map(|grant| grant.id.to_string()).collect::<Vec<_>>()
+    };
+    let one = ["aws-idc"];
+    let storm = |minutes: &[i64]| marked(minutes, &one, "RETRY_STORM");
+    assert_eq!(storm(&[0, 1, 2, 3, 10, 30]), ["team:0"]);
+    assert!(storm(&[0, 5, 10, 15, 20, 25]).is_empty());
+    let three = ["aws-idc", "kubernetes", "vault"];
+    let chained = |minutes: &[i64]| marked(minutes, &three, "CHAINED_ACROSS_SYSTEMS");
+    assert_eq!(chained(&[0, 4, 10, 60]), ["team:0"]);
+    assert!(chained(&[0, 6, 12, 18]).is_empty());
+}
