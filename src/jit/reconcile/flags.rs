@@ -18,7 +18,7 @@ pub(super) enum Approved {
     Yes,
     /// It was not.
     No,
-    /// Its source keeps no approvals.
+    /// Its source keeps no approvals, or asks for none.
     Unknown,
 }
 
@@ -67,9 +67,13 @@ fn required(grant: &Grant) -> usize {
 /// Whether `grant` was validly approved.
 pub(super) fn approved(aliases: &Aliases, grant: &Grant) -> Approved {
     let found = approvers(aliases, grant);
-    if found.policy || found.independent.len() >= required(grant) {
+    let needed = required(grant);
+    let enough = !found.independent.is_empty() && found.independent.len() >= needed;
+    // That nobody had to agree approves nothing: a policy that may do without is declared.
+    let wanted = needed > 0 || found.wrong_policy;
+    if found.policy || enough {
         Approved::Yes
-    } else if grant.keeps(GrantField::Approver) || found.own {
+    } else if found.own || (wanted && grant.keeps(GrantField::Approver)) {
         Approved::No
     } else {
         Approved::Unknown

@@ -535,7 +535,7 @@ impl<'a> Court<'a> {
         }
         if let Some(at) = last(&mut ordinary()) {
             why.push(format!(
-                "{} keeps no approvals, so {} cannot be told to be approved",
+                "{} keeps no approvals or asks for none, so {} cannot be told to be approved",
                 grants[at].source, grants[at].id
             ));
             return (State::NotEvaluable, Some(at));

@@ -399,3 +399,13 @@ fn asking_again_and_again_is_seen_within_minutes_only() {
     assert_eq!(chained(&[0, 4, 10, 60]), ["team:0"]);
     assert!(chained(&[0, 6, 12, 18]).is_empty());
 }
+
+#[test]
+fn a_grant_that_asks_for_no_approval_proves_none_and_accuses_nobody() {
+    let mut free = grant();
+    free.approvals.clear();
+    free.approvals_required = Some(0);
+    let all = reconciled(inventory(true), vec![free], Vec::new(), NOW);
+    assert_eq!(state(&all).as_deref(), Some("NOT_EVALUABLE"));
+    assert_eq!(all.entitlements[0].activation, Activation::Standing);
+}
