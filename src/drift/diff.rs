@@ -6,10 +6,11 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::baseline::Baseline;
-use super::record::{Ends, Record};
+use super::record::{CLAIM_AND, Ends, Record};
 use super::widen::{Widening, widens, widens_within};
 use crate::model::{
-    Activation, Coverage, Effect, FactKey, FactKind, Permission, PermissionSet, Sym, System, Tier,
+    Activation, Coverage, Effect, FactKey, FactKind, NOT_READ, Permission, PermissionSet, Sym,
+    System, Tier,
 };
 
 /// What happened to a fact. Ordered from least to most worrying.
@@ -153,7 +154,7 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
         after
             .iter()
             .filter(|(key, _)| !before.contains_key(*key))
-            .filter_map(|(_, is)| is.first()),
+            .filter_map(|(_, is)| surest(is)),
     );
 
     // Deleted and made again: the same words, another immutable identity.
@@ -207,6 +208,12 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
                 ChangeKind::Incomparable,
                 vec![format!("{} {} was not scanned", was.system, was.tenant)],
             )
+        } else if denied && holder_stays {
+            // Even where not all was seen: an unseen deny is none to count on.
+            (
+                ChangeKind::PossiblyWidened,
+                vec!["what it denied is no longer denied".to_owned()],
+            )
         } else if blind.contains(&place) {
             (
                 ChangeKind::Incomparable,
@@ -214,11 +221,6 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
                     "not seen, but {} {} was not completely seen either",
                     was.system, was.tenant
                 )],
-            )
-        } else if denied && holder_stays {
-            (
-                ChangeKind::PossiblyWidened,
-                vec!["what it denied is no longer denied".to_owned()],
             )
         } else if was.ends == Some(Ends::Dated) {
             (ChangeKind::Expired, Vec::new())
@@ -269,10 +271,11 @@ fn together(sets: &[PermissionSet]) -> PermissionSet {
     PermissionSet::new(all.collect())
 }
 
-/// What counts towards the sum of somebody's grants: it stands, and it works.
+/// What counts towards the sum of somebody's grants: it stands, it lasts, and it works.
 fn adds_up(record: &Record) -> bool {
     record.key.kind == FactKind::Entitlement
         && record.activation == Some(Activation::Standing)
+        && record.ends != Some(Ends::Dated)
         && record.condition.is_none()
 }
 
@@ -424,7 +427,7 @@ fn words(record: &Record) -> (System, Sym, Sym, Sym, FactKind) {
 /// Compares two statements of one fact. A trust may be stated more than once, with
 /// different conditions; then each new statement must have been there before.
 fn compare(old: &Baseline, was: &[&Record], new: &Baseline, is: &[&Record]) -> Option<Change> {
-    let (first_was, first_is) = (*was.first()?, *is.first()?);
+    let (first_was, first_is) = (surest(was)?, surest(is)?);
     let mut found: Vec<(ChangeKind, String)> = Vec::new();
     for is in is {
         if was.iter().any(|was| same(was, is)) {
@@ -453,6 +456,12 @@ fn compare(old: &Baseline, was: &[&Record], new: &Baseline, is: &[&Record]) -> O
         after: Some(first_is.clone()),
         details,
     })
+}
+
+/// Of several statements of one fact the first that holds most surely.
+fn surest<'a>(records: &[&'a Record]) -> Option<&'a Record> {
+    let sure = records.iter().rev().max_by_key(|record| record.verdict);
+    sure.copied()
 }
 
 fn same(was: &Record, is: &Record) -> bool {
@@ -547,13 +556,18 @@ fn finish(
     is: &Record,
 ) -> Vec<(ChangeKind, String)> {
     // Where both sides' documents are known and differ, they decide; what is left of
-    // conditions follows from them.
+    // conditions follows from them, but for a document that was not read.
+    let unread = |record: &Record| {
+        let condition = record.condition;
+        condition.is_some_and(|condition| condition.ends_with(NOT_READ))
+    };
     let read = |side: &Baseline, digest: Option<Sym>| {
         digest.is_some_and(|digest| side.permissions(digest).is_some())
     };
     let documented = (was.permissions != is.permissions || was.limits != is.limits)
         && read(old, was.permissions)
-        && read(new, is.permissions);
+        && read(new, is.permissions)
+        && unread(was) == unread(is);
     match (was.condition, is.condition) {
         _ if documented => {}
         (before, after) if before == after => {}
@@ -565,6 +579,23 @@ fn finish(
         }
         (None, Some(after)) => {
             found.push((ChangeKind::Narrowed, format!("now needs that {after}")));
+        }
+        // All claims of a trust must hold.
+        (Some(before), Some(after))
+            if is.key.kind == FactKind::Trust && within(&before, &after) =>
+        {
+            found.push((
+                ChangeKind::Narrowed,
+                format!("needed that {before}, now needs that {after}"),
+            ));
+        }
+        (Some(before), Some(after))
+            if is.key.kind == FactKind::Trust && within(&after, &before) =>
+        {
+            found.push((
+                ChangeKind::Widened,
+                format!("needed that {before}, now only that {after}"),
+            ));
         }
         (before, after) => found.push((
             ChangeKind::PossiblyWidened,
@@ -622,6 +653,12 @@ fn finish(
         }
     }
     found
+}
+
+/// Whether all claims of `few` are among those of `many`.
+fn within(few: &str, many: &str) -> bool {
+    few.split(CLAIM_AND)
+        .all(|claim| many.split(CLAIM_AND).any(|other| other == claim))
 }
 
 /// Whether `was` denies something that `is` does not: its denies, read as allows, are

@@ -100,11 +100,23 @@ pub fn is_more_access(change: &Change, new: &Baseline) -> bool {
             ChangeKind::Added => gives(record, new),
             // What only denies gives nothing itself, and takes less than it did.
             ChangeKind::PossiblyWidened => true,
-            _ => record.verdict != Verdict::No || allows(record, new) == Some(false),
+            _ => {
+                record.verdict != Verdict::No
+                    || allows(record, new) == Some(false)
+                    || documents_differ(change.before.as_ref(), record)
+            }
         },
         FactKind::Credential | FactKind::Trust => record.verdict != Verdict::No,
         FactKind::Identity | FactKind::Path | FactKind::Grant | FactKind::Source => false,
     }
+}
+
+/// Whether what a grant says is another than before. That it lets nobody do anything is
+/// judged on samples, and a document that is seen to allow more outweighs them.
+fn documents_differ(before: Option<&Record>, after: &Record) -> bool {
+    before.is_some_and(|before| {
+        (before.permissions, before.limits) != (after.permissions, after.limits)
+    })
 }
 
 /// Whether an entitlement lets somebody act without being activated first.

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Activation, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet, PermissionSetRef,
-    Sym, System, Tier, Trust, Verdict,
+    Sym, System, Tier, Trust, Value, Verdict,
 };
+
+/// What stands between the claims of a trust, all of which must be presented.
+pub(super) const CLAIM_AND: &str = " & ";
 
 /// Whether something ends by itself. A baseline keeps no dates, so that a grant that
 /// is renewed day by day does not change it every day.
@@ -275,6 +278,10 @@ fn uid(uid: Sym, id: Sym) -> Option<Sym> {
 
 /// The claims a trust demands, as canonical text.
 fn condition(trust: &Trust) -> Option<Sym> {
+    let kept_out = match trust.attrs.get(Sym::of("kept_out")) {
+        Some(Value::List(list)) => &**list,
+        _ => &[],
+    };
     let mut parts: Vec<String> = trust
         .claims
         .iter()
@@ -295,10 +302,11 @@ fn condition(trust: &Trust) -> Option<Sym> {
             format!("{}{test}{}{absent}", claim.name, values.join("|"))
         })
         .chain(trust.residual.map(|residual| residual.to_string()))
+        .chain(kept_out.iter().map(|who| format!("not {who}")))
         .collect();
     parts.sort();
     parts.dedup();
-    (!parts.is_empty()).then(|| Sym::new(&parts.join(" & ")))
+    (!parts.is_empty()).then(|| Sym::new(&parts.join(CLAIM_AND)))
 }
 
 /// A short digest of a permission document in its canonical order.

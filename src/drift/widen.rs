@@ -15,8 +15,10 @@
 //! Limits (a permissions boundary) give nothing; they cut what is given.
 
 mod condition;
+mod variable;
 
 use condition::{Test, implies, tests};
+use variable::{closed, opened};
 
 use crate::model::{Effect, Pattern, Permission, PermissionSet, Sym};
 
@@ -66,8 +68,10 @@ pub fn widens_within(old: Limited<'_>, new: Limited<'_>) -> Widening {
             None => Widening::Same,
             Some(_) => Widening::Narrower,
         },
-        Some(Excess::Certain(what)) => Widening::Wider { what },
-        Some(Excess::Possible(why)) => Widening::Undecidable { why },
+        Some(Excess::Certain(what)) => Widening::Wider {
+            what: opened(&what),
+        },
+        Some(Excess::Possible(why)) => Widening::Undecidable { why: opened(&why) },
     }
 }
 
@@ -280,11 +284,9 @@ impl Rule {
         let fold = |text: &str| Pattern::glob(&text.to_ascii_lowercase());
         Rule {
             actions: List::new(&permission.actions, permission.not_actions, fold),
-            resources: List::new(
-                &permission.resources,
-                permission.not_resources,
-                Pattern::glob,
-            ),
+            resources: List::new(&permission.resources, permission.not_resources, |text| {
+                Pattern::glob(&closed(text))
+            }),
             conditions: tests(permission.condition),
         }
     }

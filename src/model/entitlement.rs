@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::key::{digest, read_hex, write_hex};
 use super::{Attrs, IdentityRef, Location, Moment, PermissionSetRef, Sym, System};
 
+/// How the residual ends of what depends on a document that was not read. Of such a fact
+/// the documents at hand do not decide alone.
+pub const NOT_READ: &str = "is not in the data";
+
 /// Index of an [`Entitlement`] in its inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntitlementRef(pub u32);

@@ -30,7 +30,9 @@ pub use card::{Reference, RuleCard};
 pub use coverage::{Coverage, Seen};
 pub use credential::{Credential, CredentialRef};
 pub use deceptive::is_deceptive;
-pub use entitlement::{Activation, Entitlement, EntitlementId, EntitlementRef, Tier, Verdict};
+pub use entitlement::{
+    Activation, Entitlement, EntitlementId, EntitlementRef, NOT_READ, Tier, Verdict,
+};
 pub use finding::{Finding, Severity, Subject, Suppression};
 pub use glob::glob;
 pub use grant::{

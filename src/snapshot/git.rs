@@ -317,11 +317,13 @@ impl Git {
                 text.to_owned()
             }
         };
-        if range.is_empty() {
+        // git takes a missing base for HEAD, and a check whose variable was empty would
+        // compare nothing and pass.
+        if range.is_empty() || range.starts_with("..") {
             return Err(bad());
         }
         if let Some((base, head)) = range.split_once("...") {
-            let (base, head) = (or_head(base), or_head(head));
+            let (base, head) = (base.to_owned(), or_head(head));
             let (from, to) = (self.commit(&base)?, self.commit(&head)?);
             return match self.run(&["merge-base", &from, &to]) {
                 Ok(text) => Ok((line(&text), Some(to))),
@@ -330,10 +332,9 @@ impl Git {
             };
         }
         match range.split_once("..") {
-            Some((base, head)) if !head.contains("..") => Ok((
-                self.commit(&or_head(base))?,
-                Some(self.commit(&or_head(head))?),
-            )),
+            Some((base, head)) if !head.contains("..") => {
+                Ok((self.commit(base)?, Some(self.commit(&or_head(head))?)))
+            }
             Some(_) => Err(bad()),
             None => Ok((self.commit(range)?, None)),
         }

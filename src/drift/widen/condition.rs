@@ -3,9 +3,25 @@
 //! A condition is a text `operator(key, "value", …)`, several of them joined by
 //! ` and `. What operators mean follows their names, as AWS gives them (IAM User Guide,
 //! "Condition operators"): values are alternatives, of a negated operator none may
-//! fit, `IfExists` also holds without the key. Anything else is only equal to itself.
+//! fit, `IfExists` also holds without the key, as negated operators and `ForAllValues`
+//! do anyway. Anything else is only equal to itself.
 
+use super::variable::closed;
 use crate::model::{Pattern, Sym};
+
+/// Operators that compare a value with alternatives, beside those with an order, and
+/// whose negations hold `not`.
+const ALTERNATIVES: &[&str] = &[
+    "arnequals",
+    "arnlike",
+    "binaryequals",
+    "dateequals",
+    "ipaddress",
+    "numericequals",
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+];
 
 /// One of the conditions that must all hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +34,7 @@ pub(super) struct Test {
 struct Parts {
     /// Lower case, without `IfExists`.
     operator: String,
+    /// It holds without the key too.
     if_exists: bool,
     /// Lower case.
     key: String,
@@ -105,7 +122,7 @@ impl Parts {
                 '"' => Some(at),
                 _ => None,
             })?;
-            values.push(rest.get(1..end)?.to_owned());
+            values.push(closed(rest.get(1..end)?).into_owned());
             rest = rest.get(end + 1..)?;
             rest = rest.strip_prefix(", ").unwrap_or(rest);
         }
@@ -114,6 +131,9 @@ impl Parts {
             Some(plain) => (plain.to_owned(), true),
             None => (operator, false),
         };
+        let any = operator.starts_with("foranyvalue:");
+        let all = operator.starts_with("forallvalues:");
+        let if_exists = if_exists || all || (!any && operator.contains("not"));
         values.sort();
         values.dedup();
         Some(Parts {
@@ -132,7 +152,9 @@ impl Parts {
         if own == other && self.quantifier() == wanted.quantifier() {
             return match own {
                 "null" | "bool" => self.values == wanted.values,
-                _ if own.contains("not") => {
+                _ if ALTERNATIVES.contains(&own.replace("not", "").as_str())
+                    && own.contains("not") =>
+                {
                     // What was refused is refused still.
                     let mut values = wanted.values.iter();
                     values.all(|value| self.values.iter().any(|one| takes(own, one, value)))
@@ -149,10 +171,11 @@ impl Parts {
                 | "dategreaterthanequals" => {
                     ordered(&self.values, &wanted.values).is_some_and(|order| order.is_ge())
                 }
-                _ => {
+                _ if ALTERNATIVES.contains(&own) => {
                     let mut values = self.values.iter();
                     values.all(|value| wanted.values.iter().any(|one| takes(own, one, value)))
                 }
+                _ => false,
             };
         }
         // A literal is one of the texts a pattern takes.
@@ -292,6 +315,32 @@ mod tests {
                 false,
             ),
             (r#"Bool(b, "true")"#, r#"Bool(b, "false")"#, false),
+            (
+                r#"StringNotEqualsIfExists(k, "a")"#,
+                r#"StringNotEquals(k, "a")"#,
+                true,
+            ),
+            (
+                r#"ForAnyValue:StringNotEqualsIfExists(k, "a")"#,
+                r#"ForAnyValue:StringNotEquals(k, "a")"#,
+                false,
+            ),
+            (
+                r#"StringEquals(k, "${aws:username}")"#,
+                r#"StringLike(k, "*name*")"#,
+                false,
+            ),
+            (
+                r#"StringEquals(k, "${aws:username}")"#,
+                r#"StringLike(k, "*")"#,
+                true,
+            ),
+            (
+                r#"StringLike(k, "${aws:username}")"#,
+                r#"StringLike(k, "${*}")"#,
+                false,
+            ),
+            (r#"allowed(k, "a")"#, r#"allowed(k, "a", "b")"#, false),
             (r#"A(k, "x and y") and B(k, "z")"#, r#"B(k, "z")"#, true),
             (
                 r#"A(k, "x\" and y") and B(k, "z")"#,

@@ -128,6 +128,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Trust, "source_ip", List, "address ranges it is limited to"),
     on(Trust, "source_identity", Bool, "sts:SourceIdentity must be set"),
     on(Trust, "not_principal", Bool, "it trusts everybody but those it names"),
+    on(Trust, "kept_out", List, "principals among those trusted that a deny or `NotPrincipal` keeps out"),
     on(Trust, "provider_missing", Bool, "the provider it names is not in the account: it admits nobody now"),
     on(Trust, "github", Bool, "the issuer is GitHub Actions"),
     on(Trust, "shared_issuer", Bool, "the issuer gives tokens to everybody, so `sub` alone tells whose they are"),

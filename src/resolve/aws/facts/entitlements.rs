@@ -11,7 +11,7 @@ use super::super::tiers::{Reading, Wearing, Worth};
 use super::super::world::is_aws_managed;
 use super::Facts;
 use crate::model::{
-    Effect, Entitlement, IdentityRef, Location, Moment, Sym, System, Tier, Verdict,
+    Effect, Entitlement, IdentityRef, Location, Moment, NOT_READ, Sym, System, Tier, Verdict,
 };
 
 /// Most pairs of action and resource tried to see whether a grant lets anybody act.
@@ -264,7 +264,7 @@ impl<'w> Facts<'w, '_> {
         let Some(doc) = held.doc else {
             return none(
                 Verdict::Conditional,
-                Some("the policy's document is not in the data"),
+                Some(&format!("the policy's document {NOT_READ}")),
             );
         };
         let text = &self.texts[doc.0 as usize];
@@ -278,7 +278,7 @@ impl<'w> Facts<'w, '_> {
         if subject.limit == Limit::Missing {
             let mut effective = none(
                 Verdict::Conditional,
-                Some("the boundary's document is not in the data"),
+                Some(&format!("the boundary's document {NOT_READ}")),
             );
             effective.tier = tier;
             return effective;
@@ -377,22 +377,30 @@ impl<'w> Facts<'w, '_> {
                 .allows_as(subject, identity, bounded, &action, resource, &[])
         };
         let mut tried: Vec<(String, String)> = Vec::new();
-        let _ = samples(policy, boundary, &subject.arn, &mut |action, resource| {
-            let verdict = ask(true, &action, &resource);
-            if verdict > best {
-                best = verdict;
-                if verdict == Verdict::Conditional {
-                    let action = Action::new(&action);
-                    let answer = self.judge.explain(subject, &action, &resource, &[]);
-                    residual = answer.residual;
+        let spared = spared(identity);
+        for spared in [None, Some(&spared)] {
+            let last = tried.len() + MAX_TRIED;
+            let cut = Cut { boundary, spared };
+            let _ = samples(policy, cut, &subject.arn, &mut |action, resource| {
+                let verdict = ask(true, &action, &resource);
+                if verdict > best {
+                    best = verdict;
+                    if verdict == Verdict::Conditional {
+                        let action = Action::new(&action);
+                        let answer = self.judge.explain(subject, &action, &resource, &[]);
+                        residual = answer.residual;
+                    }
                 }
+                tried.push((action, resource));
+                match best == Verdict::Yes || tried.len() >= last {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            });
+            if best != Verdict::No {
+                break;
             }
-            tried.push((action, resource));
-            match best == Verdict::Yes || tried.len() >= MAX_TRIED {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        });
+        }
         if best == Verdict::Yes {
             return (best, None);
         }
@@ -469,7 +477,7 @@ impl<'w> Facts<'w, '_> {
     fn put_assignment(&mut self, fact: &mut Entitlement, subject: Option<SubjectId>) {
         let Some(id) = subject else {
             fact.verdict = Verdict::Conditional;
-            fact.residual = Some(Sym::new("the permission set is not in the data"));
+            fact.residual = Some(Sym::new(&format!("the permission set {NOT_READ}")));
             fact.attrs.set("policy_missing", true);
             return;
         };
@@ -517,9 +525,9 @@ impl<'w> Facts<'w, '_> {
         }
         if !subject.complete {
             fact.verdict = Verdict::Conditional;
-            fact.residual = Some(Sym::new(
-                "a policy of the permission set is not in the data",
-            ));
+            fact.residual = Some(Sym::new(&format!(
+                "a policy of the permission set {NOT_READ}"
+            )));
             fact.attrs.set("policy_missing", true);
         }
         put_worth(fact, &worth);
@@ -572,19 +580,58 @@ fn put_worth(fact: &mut Entitlement, worth: &Worth) {
 /// Takes a pair of action and resource, and says whether there should be more.
 type Taker<'t> = dyn FnMut(String, String) -> ControlFlow<()> + 't;
 
+/// Actions and resources that denies of everything but a few leave alone.
+struct Spared {
+    actions: Vec<Pattern>,
+    resources: Vec<Pattern>,
+}
+
+fn spared(policies: &[&Policy]) -> Spared {
+    let statements = policies
+        .iter()
+        .flat_map(|policy| &policy.document().statements)
+        .filter(|statement| statement.effect == Effect::Deny);
+    let (mut actions, mut resources) = (Vec::new(), Vec::new());
+    for deny in statements {
+        if deny.actions.not {
+            actions.extend(deny.actions.patterns());
+        }
+        let spared = deny.resources.as_ref().filter(|list| list.not);
+        let spared = spared.into_iter().flat_map(|list| &list.patterns);
+        resources.extend(spared.map(|one| one.widest().clone()));
+    }
+    Spared { actions, resources }
+}
+
+/// What samples are cut with.
+struct Cut<'a> {
+    boundary: Option<&'a Policy>,
+    /// Only what denies spare, where they spare anything.
+    spared: Option<&'a Spared>,
+}
+
 /// Pairs of action and resource that stand for a document's allow statements.
 /// Where variables stand in a resource, the holder's own ARN is tried beside.
-fn samples(
-    policy: &Policy,
-    boundary: Option<&Policy>,
-    own: &str,
-    take: &mut Taker<'_>,
-) -> ControlFlow<()> {
+fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> ControlFlow<()> {
+    if let Some(Spared { actions, resources }) = cut.spared
+        && actions.is_empty()
+        && resources.is_empty()
+    {
+        return ControlFlow::Continue(());
+    }
     for statement in &policy.document().statements {
         if statement.effect != Effect::Allow {
             continue;
         }
-        let (actions, mut resources) = patterns(statement);
+        let (mut actions, mut resources) = patterns(statement);
+        if let Some(spared) = cut.spared {
+            if !spared.actions.is_empty() {
+                actions = meet(&actions, &spared.actions);
+            }
+            if !spared.resources.is_empty() {
+                resources = meet(&resources, &spared.resources);
+            }
+        }
         let variable = statement.resources.as_ref().is_some_and(|resources| {
             resources
                 .patterns
@@ -594,7 +641,7 @@ fn samples(
         if variable {
             resources.insert(0, Pattern::literal(own));
         }
-        let Some(boundary) = boundary else {
+        let Some(boundary) = cut.boundary else {
             cross(&actions, &resources, take)?;
             continue;
         };

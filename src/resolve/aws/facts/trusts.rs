@@ -132,6 +132,10 @@ impl<'w> Facts<'w, '_> {
             fact.trustee_tenant = trustee.account.as_deref().map(Sym::new);
             let ranges = &policy.document().statements[trustee.statement as usize].range;
             fact.location = source.locate(self.world.files, ranges.clone());
+            if !trustee.kept_out.is_empty() {
+                let names: Vec<Sym> = trustee.kept_out.iter().map(|who| Sym::new(who)).collect();
+                fact.attrs.set("kept_out", names);
+            }
             self.describe(&mut fact, subject, policy, read, trustee, &services);
             self.keep_out(&mut fact, subject);
             people |= trustee.kind == TrustKind::Saml && trustee.verdict != Verdict::No;

@@ -37,6 +37,8 @@ pub struct Trustee {
     pub claims: Vec<Claim>,
     /// Conditions beyond the claims, as text.
     pub residual: Option<String>,
+    /// Principals among those named that a deny keeps out, and when.
+    pub kept_out: Vec<String>,
     /// No where a deny certainly takes everything back, or the actions are none by
     /// which this kind of principal assumes a role; conditional where a residual is
     /// left. Claims alone leave it at yes.
@@ -67,8 +69,18 @@ pub fn trustees(policy: &Policy) -> Vec<Trustee> {
         } else {
             &*principals.list
         };
+        let first = found.len();
         for named in list {
             found.extend(trustee(index, statement, named, &denies));
+        }
+        if principals.not {
+            for trustee in &mut found[first..] {
+                let names = principals
+                    .list
+                    .iter()
+                    .map(|named| named.as_str().to_owned());
+                trustee.kept_out.extend(names);
+            }
         }
     }
     found
@@ -91,13 +103,38 @@ fn trustee(
     let (kind, account) = describe(named);
     let (mut claims, mut residual) = split(&statement.conditions);
     let mut left = all.clone();
+    let mut kept_out = Vec::new();
     let mut verdict = Verdict::Yes;
     for deny in denies {
-        if !deny
-            .principals
-            .as_ref()
-            .is_some_and(|list| concerns(list, named))
-        {
+        let Some(list) = &deny.principals else {
+            continue;
+        };
+        let mut some: Vec<&str> = list
+            .list
+            .iter()
+            .filter(|entry| is_among(entry, named))
+            .map(Named::as_str)
+            .collect();
+        if !some.is_empty() && left.iter().any(|(_, action)| deny.actions.include(action)) {
+            some.sort_unstable();
+            let mut text = format!(
+                "{}{}",
+                if list.not { "others than " } else { "" },
+                some.join(", ")
+            );
+            if !deny.conditions.is_empty() {
+                let conditions: Vec<String> =
+                    deny.conditions.iter().map(ToString::to_string).collect();
+                text = format!("{text} where {}", conditions.join(" and "));
+            }
+            if list.not {
+                residual.push(format!("not ({text})"));
+            } else {
+                kept_out.push(text);
+            }
+            continue;
+        }
+        if !concerns(list, named) {
             continue;
         }
         let (hit, rest): (Vec<_>, Vec<_>) = left
@@ -132,6 +169,7 @@ fn trustee(
     }
     left.sort_unstable();
     residual.sort();
+    kept_out.sort();
     Some(Trustee {
         statement: index,
         kind,
@@ -140,6 +178,7 @@ fn trustee(
         actions: left.into_iter().map(|(text, _)| text).collect(),
         claims,
         residual: (!residual.is_empty()).then(|| residual.join(" and ")),
+        kept_out,
         verdict,
         dead,
     })
@@ -166,6 +205,16 @@ fn describe(named: &Named) -> (TrustKind, Option<&str>) {
         }
         Named::Federated(name) => (TrustKind::Oidc, super::account_of(name)),
         Named::Canonical(_) | Named::Dead(_) => (TrustKind::Identity, None),
+    }
+}
+
+/// Whether an entry of a deny is one of those that `named` stands for, and not all.
+fn is_among(entry: &Named, named: &Named) -> bool {
+    match (entry, named) {
+        (Named::Anyone | Named::Dead(_), _) => false,
+        (_, Named::Anyone) => true,
+        (Named::Arn(principal), Named::Account(account)) => *principal.account() == **account,
+        _ => false,
     }
 }
 
