@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 
+mod author;
 mod evidence;
 mod timeline;
 
@@ -125,7 +126,7 @@ impl<'a> Judge<'a> {
             changes: self.baseline.as_ref().map(|(file, accepted)| Changes {
                 baseline: file.clone(),
                 guid: accepted.guid(),
-                items: changed.iter().filter_map(shown).collect(),
+                items: shown_all(&changed, &inventory),
             }),
             exceptions,
             timelines: timeline::of(&inventory),
@@ -215,8 +216,15 @@ fn covers(exception: &crate::config::Exception) -> String {
     .join(", ")
 }
 
-/// A change as reports show it.
-fn shown(change: &Change) -> Option<report::Change> {
+/// The changes as reports show them.
+fn shown_all(changed: &[Change], inventory: &Inventory) -> Vec<report::Change> {
+    let authors = author::of(inventory);
+    let shown = |change| shown(change, authors.get(&change.key).cloned());
+    changed.iter().filter_map(shown).collect()
+}
+
+/// A change as reports show it; `by` is who gave the access there is now.
+fn shown(change: &Change, by: Option<Box<str>>) -> Option<report::Change> {
     let record = change.after.as_ref().or(change.before.as_ref())?;
     let state = |record: &drift::Record| {
         let mut text = format!("{} ({})", record.what, record.tier.as_str());
@@ -243,7 +251,8 @@ fn shown(change: &Change) -> Option<report::Change> {
         what: what.into(),
         before: change.before.as_ref().map(state),
         after: change.after.as_ref().map(state),
-        by: None,
+        // Whoever gave it need not be whoever took it away.
+        by: by.filter(|_| change.after.is_some()),
         entitlement: None,
     })
 }

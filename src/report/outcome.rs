@@ -81,7 +81,7 @@ pub struct Change {
     pub before: Option<Box<str>>,
     /// What it is.
     pub after: Option<Box<str>>,
-    /// Who did it and how that is known ("alice, from git blame"), where it is.
+    /// Who did it and how that is known ("alice (recorded by its system)"), where it is.
     pub by: Option<Box<str>>,
     /// The entitlement.
     pub entitlement: Option<EntitlementId>,

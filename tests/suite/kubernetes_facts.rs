@@ -301,6 +301,24 @@ fn event(user: &str, time: &str) -> String {
     )
 }
 
+/// A line that says who wrote the binding `shop/ana`.
+fn wrote(user: &str, time: &str) -> String {
+    let line = event(user, time)
+        .replace(r#""verb":"get""#, r#""verb":"patch""#)
+        .replace(
+            r#""resource":"pods","namespace":"shop","name":"web""#,
+            r#""resource":"rolebindings","apiGroup":"rbac.authorization.k8s.io","namespace":"shop","name":"ana""#,
+        );
+    line + "\n"
+}
+
+fn text_of(fact: &tenure::model::Entitlement, name: &str) -> String {
+    match fact.attrs.get(name.into()) {
+        Some(tenure::model::Value::Str(text)) => text.to_string(),
+        _ => String::new(),
+    }
+}
+
 #[test]
 fn an_audit_log_tells_which_rights_are_used() {
     let folder = tempfile::tempdir().unwrap();
@@ -309,7 +327,8 @@ fn an_audit_log_tells_which_rights_are_used() {
         "{}\n{}\n",
         event("ana", "2026-10-01T00:00:00Z"),
         event("ana", "2026-11-20T00:00:00Z")
-    );
+    ) + &wrote("nora", "2026-10-02T00:00:00Z")
+        + &wrote("root", "2026-10-03T00:00:00Z");
     std::fs::write(folder.path().join("audit.log"), log).unwrap();
     let facts = inventory(folder.path());
     let of = |who: &str, binding: &str| {
@@ -332,6 +351,8 @@ fn an_audit_log_tells_which_rights_are_used() {
         let idle = format!("{:?}", fact.attrs.get("unused_rules".into()));
         assert!(idle.contains("update services"), "{idle}");
     }
+    assert_eq!(text_of(of("ana", "shop/ana"), "written_by"), "root");
+    assert_eq!(text_of(of("ana", "shop/again"), "written_by"), "");
     let idle = of("ben", "shop/ana");
     assert_eq!(idle.last_used.at(), None);
     let length = format!("{:?}", idle.attrs.get("unused_for".into()));

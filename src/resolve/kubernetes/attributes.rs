@@ -169,6 +169,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     ),
     on(
         Entitlement,
+        "written_by",
+        String,
+        "who last wrote the binding, by the audit log",
+    ),
+    on(
+        Entitlement,
         "unused_for",
         Duration,
         "how long the audit log shows no use of it, as far as the log reaches",

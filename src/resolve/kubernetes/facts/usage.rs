@@ -25,6 +25,8 @@ pub(super) struct Usage {
     /// By binding and subject.
     grants: FxHashMap<(u32, u32), Use>,
     users: FxHashMap<Sym, Timestamp>,
+    /// Who wrote a binding (namespace, name) last.
+    writers: FxHashMap<(Sym, Sym), (Timestamp, Sym)>,
     pub tokens: FxHashMap<(Sym, Sym), Timestamp>,
     unreadable: usize,
 }
@@ -63,9 +65,25 @@ impl Usage {
         for (asked, &time) in &log.asked {
             let last = usage.users.entry(asked.user).or_insert(time);
             *last = time.max(*last);
+            if writes_binding(asked) {
+                let key = (asked.namespace, asked.name);
+                let writer = usage.writers.entry(key).or_insert((time, asked.user));
+                *writer = (*writer).max((time, asked.user));
+            }
         }
         usage
     }
+}
+
+/// Whether a request made or changed a binding of a name.
+fn writes_binding(asked: &Asked) -> bool {
+    asked.group == "rbac.authorization.k8s.io"
+        && matches!(
+            asked.resource.as_str(),
+            "rolebindings" | "clusterrolebindings"
+        )
+        && matches!(asked.verb.as_str(), "create" | "update" | "patch")
+        && !asked.name.is_empty()
 }
 
 /// Binding and subject of each grant, with all rules of the role that allow the request.
@@ -113,6 +131,10 @@ impl Cluster<'_> {
         else {
             return;
         };
+        let meta = &self.evaluator.bindings[binding as usize].meta;
+        let writer = usage.writers.get(&(meta.namespace, meta.name));
+        fact.attrs
+            .set_some("written_by", writer.map(|(_, who)| *who));
         let Some(role) = self.evaluator.role_of(binding) else {
             return;
         };
