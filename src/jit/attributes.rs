@@ -2,11 +2,7 @@
 
 use crate::model::FactKind::{Entitlement, Source};
 use crate::model::Type::{Duration, Int, List, String, Timestamp};
-use crate::model::{AttributeDecl, FactKind, System, Type};
-
-const fn on(on: FactKind, name: &'static str, ty: Type, doc: &'static str) -> AttributeDecl {
-    AttributeDecl { on, name, ty, doc }
-}
+use crate::model::{AttributeDecl, System, declare as on};
 
 /// On entitlements of every system, where a ledger is configured.
 const OF_ENTITLEMENTS: &[AttributeDecl] = &[

@@ -142,6 +142,16 @@ pub struct AttributeDecl {
     pub doc: &'static str,
 }
 
+/// Declares an attribute; lists of them import it as `on`.
+pub const fn declare(
+    on: FactKind,
+    name: &'static str,
+    ty: Type,
+    doc: &'static str,
+) -> AttributeDecl {
+    AttributeDecl { on, name, ty, doc }
+}
+
 /// The attributes of one fact: few, so a list beats a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -25,7 +25,7 @@ mod permission;
 mod symbol;
 mod trust;
 
-pub use attribute::{AttributeDecl, Attrs, FactKind, Type, Value};
+pub use attribute::{AttributeDecl, Attrs, FactKind, Type, Value, declare};
 pub use card::{Reference, RuleCard};
 pub use coverage::{Coverage, Seen};
 pub use credential::{Credential, CredentialRef};

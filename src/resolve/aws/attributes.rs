@@ -5,16 +5,7 @@
 
 use crate::model::FactKind::{Credential, Entitlement, Identity, Path, Source, Trust};
 use crate::model::Type::{Bool, Duration, Int, List, String, Timestamp};
-use crate::model::{AttributeDecl, FactKind, Type};
-
-const fn on(fact: FactKind, name: &'static str, ty: Type, doc: &'static str) -> AttributeDecl {
-    AttributeDecl {
-        on: fact,
-        name,
-        ty,
-        doc,
-    }
-}
+use crate::model::{AttributeDecl, declare as on};
 
 /// The attributes this resolver sets.
 #[rustfmt::skip]

@@ -5,16 +5,7 @@
 
 use crate::model::FactKind::{Credential, Entitlement, Identity, Source, Trust};
 use crate::model::Type::{Bool, Int, List, String};
-use crate::model::{AttributeDecl, Attrs, FactKind, Inventory, Type};
-
-const fn on(fact: FactKind, name: &'static str, ty: Type, doc: &'static str) -> AttributeDecl {
-    AttributeDecl {
-        on: fact,
-        name,
-        ty,
-        doc,
-    }
-}
+use crate::model::{AttributeDecl, Attrs, FactKind, Inventory, declare as on};
 
 /// The attributes this resolver sets.
 #[rustfmt::skip]

@@ -1,13 +1,8 @@
 //! The attributes this resolver sets.
 
-use crate::model::{AttributeDecl, FactKind, Type};
-
-const fn on(on: FactKind, name: &'static str, ty: Type, doc: &'static str) -> AttributeDecl {
-    AttributeDecl { on, name, ty, doc }
-}
-
-use FactKind::{Credential, Entitlement, Identity, Path, Source, Trust};
-use Type::{Bool, Duration, Int, List, String, Timestamp};
+use crate::model::FactKind::{Credential, Entitlement, Identity, Path, Source, Trust};
+use crate::model::Type::{Bool, Duration, Int, List, String, Timestamp};
+use crate::model::{AttributeDecl, declare as on};
 
 /// The attributes this resolver sets.
 pub const ATTRIBUTES: &[AttributeDecl] = &[
