@@ -150,12 +150,9 @@ pub struct Sources {
     pub rules: Vec<PathBuf>,
 }
 
-/// `tenure scan`
-#[derive(Debug, Args)]
-pub struct ScanArgs {
-    /// What to scan.
-    #[command(flatten)]
-    pub sources: Sources,
+/// What is reported and what fails, for commands that judge.
+#[derive(Clone, Debug, Args)]
+pub struct Reporting {
     /// Write a report: `FORMAT[:PROFILE]=PATH` or `FORMAT` for stdout; repeatable.
     /// Formats: table, json, sarif, sarif:github, sarif:gitlab, sarif:defectdojo,
     /// html, markdown, markdown:comment, github (annotations), github:outputs, csv,
@@ -171,24 +168,13 @@ pub struct ScanArgs {
         default_missing_value = "reports"
     )]
     pub reports: Option<PathBuf>,
-    /// Accepted access, written by `tenure baseline create`: only what is new or
-    /// wider makes the scan fail.
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-    /// Which findings make the scan fail: any, none, or with a baseline new and
+    /// Which findings fail: any, none, or against a baseline or an earlier state new and
     /// widened (the default then).
     #[arg(long, value_enum, value_name = "WHICH", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
-    /// Earlier snapshot, beside those of `jit.earlier`: since when access is there, and
-    /// whether it went when its grant ended. Needs a ledger (`jit.ledger`); repeatable.
-    #[arg(long, value_name = "SNAPSHOT")]
-    pub earlier: Vec<PathBuf>,
     /// Findings below this severity neither gate nor appear.
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub min_severity: Option<Severity>,
-    /// Fail (exit 3) if less than this share of what rules need could be seen, in percent.
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub fail_coverage_below: Option<u8>,
     /// Replace names by stable pseudonyms in every report. They are hashes without a
     /// key: whoever guesses a name can check the guess.
     #[arg(long)]
@@ -196,6 +182,28 @@ pub struct ScanArgs {
     /// List every finding, also where a terminal would get the first 50.
     #[arg(long)]
     pub all: bool,
+}
+
+/// `tenure scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// What to scan.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// What is reported and what fails.
+    #[command(flatten)]
+    pub reporting: Reporting,
+    /// Accepted access, written by `tenure baseline create`: only what is new or
+    /// wider makes the scan fail.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Earlier snapshot, beside those of `jit.earlier`: since when access is there, and
+    /// whether it went when its grant ended. Needs a ledger (`jit.ledger`); repeatable.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub earlier: Vec<PathBuf>,
+    /// Fail (exit 3) if less than this share of what rules need could be seen, in percent.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub fail_coverage_below: Option<u8>,
     /// Keep what was collected in this directory.
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,
@@ -246,65 +254,16 @@ pub struct DiffArgs {
     /// Print JSON instead of text; for two files or baselines.
     #[arg(long, conflicts_with_all = ["git", "plan"])]
     pub json: bool,
-    /// Write a report, as for `tenure scan`; repeatable.
-    #[arg(short, long = "output", value_name = "FORMAT[=PATH]")]
-    pub output: Vec<String>,
-    /// Also write SARIF, HTML and JSON into this directory (`reports` when none is named).
-    #[arg(
-        long,
-        value_name = "DIR",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "reports"
-    )]
-    pub reports: Option<PathBuf>,
+    /// What is reported and what fails.
+    #[command(flatten)]
+    pub reporting: Reporting,
     /// Access accepted by name (`tenure baseline accept`) does not fail the check until
     /// its last day.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Which changes fail: new and widened access (the default), one of them, or none.
-    #[arg(long, value_enum, value_name = "WHICH", value_delimiter = ',')]
-    pub fail_on: Vec<FailOn>,
-    /// Findings below this severity neither gate nor appear.
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
-    pub min_severity: Option<Severity>,
-    /// Replace names by stable pseudonyms in every report.
-    #[arg(long)]
-    pub redact: bool,
-    /// List every finding, also where a terminal would get the first 50.
-    #[arg(long)]
-    pub all: bool,
     /// Further directory of rules; repeatable.
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
-}
-
-impl DiffArgs {
-    /// The same wishes about reports as `tenure scan` takes them.
-    pub(super) fn for_report(&self) -> ScanArgs {
-        ScanArgs {
-            sources: Sources {
-                targets: self
-                    .paths
-                    .iter()
-                    .map(|path| path.display().to_string())
-                    .collect(),
-                offline: true,
-                organization: false,
-                rules: self.rules.clone(),
-            },
-            output: self.output.clone(),
-            reports: self.reports.clone(),
-            earlier: Vec::new(),
-            baseline: self.baseline.clone(),
-            fail_on: self.fail_on.clone(),
-            min_severity: self.min_severity,
-            fail_coverage_below: None,
-            redact: self.redact,
-            all: self.all,
-            snapshot: None,
-        }
-    }
 }
 
 /// `tenure baseline`

@@ -58,10 +58,8 @@ impl Sides<'_> {
         let config = settings::config(global)?;
         let now = settings::now(global);
         let rules = settings::rules(&config, &args.rules)?;
-        let mut scan_args = args.for_report();
-        // There always is something to compare with here.
-        scan_args.baseline.get_or_insert_with(|| self.what.into());
-        let outputs = report::outputs(&scan_args)?;
+        let reporting = &args.reporting;
+        let outputs = report::outputs(reporting)?;
         let accepted = match &args.baseline {
             Some(path) => Some(baseline::read(path)?),
             None => None,
@@ -78,8 +76,8 @@ impl Sides<'_> {
             accept(&mut before, accepted, &Baseline::of(&is));
         }
         let mut judge = Judge::new(&config, &rules, now);
-        judge.min_severity = args.min_severity.unwrap_or_default();
-        judge.fail_on = report::fail_on(&scan_args)?;
+        judge.min_severity = reporting.min_severity.unwrap_or_default();
+        judge.fail_on = report::fail_on(reporting, true)?;
         judge.baseline = Some((self.what.to_owned(), before));
         let mut outcome = judge.judge(is, vec![self.what.to_owned()]);
         let gated: FxHashSet<Sym> = outcome.gated.iter().copied().collect();
@@ -88,7 +86,7 @@ impl Sides<'_> {
         });
         self.place(&mut outcome);
         outcome.sort();
-        report::deliver(&outcome, &outputs, global, &scan_args)?;
+        report::deliver(&outcome, &outputs, global, reporting, true)?;
         Ok(match outcome.exit {
             0 => Exit::Clean,
             1 => Exit::Findings,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::args::{FailOn, Global, ScanArgs};
+use super::args::{FailOn, Global, Reporting, ScanArgs};
 #[cfg(feature = "aws")]
 use super::progress::Terminal;
 #[cfg(feature = "aws")]
@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     let now = settings::now(global);
     // Rules and outputs are checked before anything slow begins.
     let rules = settings::rules(&config, &args.sources.rules)?;
-    let outputs = outputs(&args)?;
+    let outputs = outputs(&args.reporting)?;
     let accepted = match &args.baseline {
         Some(path) => Some((path.display().to_string(), baseline::read(path)?)),
         None => None,
@@ -55,9 +55,9 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     }
     let inventory = scan::facts(&snapshot, &config, now);
     let mut judge = Judge::new(&config, &rules, now);
-    judge.min_severity = args.min_severity.unwrap_or_default();
+    judge.min_severity = args.reporting.min_severity.unwrap_or_default();
     judge.min_coverage = args.fail_coverage_below;
-    judge.fail_on = fail_on(&args)?;
+    judge.fail_on = fail_on(&args.reporting, args.baseline.is_some())?;
     judge.baseline = accepted;
     if let Some((file, accepted)) = &judge.baseline {
         same_world(file, accepted, &inventory)?;
@@ -68,7 +68,10 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
         snapshot.append(more);
         outcome = judge.judge(scan::facts(&snapshot, &config, now), names);
     }
-    deliver(&outcome, &outputs, global, &args)?;
+    let files = targets
+        .iter()
+        .any(|target| matches!(target, Target::Path(_)));
+    deliver(&outcome, &outputs, global, &args.reporting, files)?;
     Ok(match outcome.exit {
         0 => Exit::Clean,
         1 => Exit::Findings,
@@ -76,15 +79,18 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     })
 }
 
-/// Writes every report that was asked for.
+/// Writes every report that was asked for; `files` says whether what was judged are
+/// files, which then belong to the revision that was checked out.
 pub(super) fn deliver(
     outcome: &Outcome,
     outputs: &[Output],
     global: &Global,
-    args: &ScanArgs,
+    reporting: &Reporting,
+    files: bool,
 ) -> Result<()> {
+    let repository = files.then(repository).flatten();
     for output in outputs {
-        write(outcome, output, global, args)?;
+        write(outcome, output, global, reporting, repository.clone())?;
     }
     for path in outputs.iter().filter_map(|output| output.path.as_ref()) {
         tell(global, &format!("wrote {}", path.display()));
@@ -149,17 +155,17 @@ fn last_use(_: &Outcome, _: &[Target], _: &Config, _: &Global) -> Result<Option<
     Ok(None)
 }
 
-/// Which findings gate, as the user said it.
-pub(super) fn fail_on(args: &ScanArgs) -> Result<Option<drift::FailOn>> {
-    let said = |one| args.fail_on.contains(&one);
+/// Which findings gate, as the user said it; `compared` with an earlier state or not.
+pub(super) fn fail_on(reporting: &Reporting, compared: bool) -> Result<Option<drift::FailOn>> {
+    let said = |one| reporting.fail_on.contains(&one);
     let drift_only = said(FailOn::New) || said(FailOn::Widened);
-    if drift_only && args.baseline.is_none() {
+    if drift_only && !compared {
         bail!("--fail-on new and widened compare with a baseline; name it with --baseline FILE");
     }
-    if said(FailOn::None) && args.fail_on.len() > 1 {
+    if said(FailOn::None) && reporting.fail_on.len() > 1 {
         bail!("--fail-on none goes with nothing else");
     }
-    Ok(if args.fail_on.is_empty() {
+    Ok(if reporting.fail_on.is_empty() {
         None
     } else {
         Some(drift::FailOn {
@@ -204,13 +210,13 @@ pub(super) struct Output {
 }
 
 /// Everything to be written, stdout at most once.
-pub(super) fn outputs(args: &ScanArgs) -> Result<Vec<Output>> {
-    let mut all = args
+pub(super) fn outputs(reporting: &Reporting) -> Result<Vec<Output>> {
+    let mut all = reporting
         .output
         .iter()
         .map(|text| output(text))
         .collect::<Result<Vec<_>>>()?;
-    if let Some(folder) = &args.reports {
+    if let Some(folder) = &reporting.reports {
         for (format, name) in [
             ("sarif", "tenure.sarif"),
             ("html", "tenure.html"),
@@ -224,7 +230,7 @@ pub(super) fn outputs(args: &ScanArgs) -> Result<Vec<Output>> {
     }
     // The table is what a person gets; it is left out only when something else
     // was asked for on stdout.
-    if all.iter().all(|output| output.path.is_some()) && args.output.is_empty() {
+    if all.iter().all(|output| output.path.is_some()) && reporting.output.is_empty() {
         all.insert(
             0,
             Output {
@@ -255,25 +261,25 @@ fn output(text: &str) -> Result<Output> {
 /// Findings listed on a terminal; more scroll away what matters.
 const ON_TERMINAL: usize = 50;
 
-fn write(outcome: &Outcome, output: &Output, global: &Global, args: &ScanArgs) -> Result<()> {
+fn write(
+    outcome: &Outcome,
+    output: &Output,
+    global: &Global,
+    reporting: &Reporting,
+    repository: Option<Repository>,
+) -> Result<()> {
     let to_stdout = output.path.is_none();
     let terminal = to_stdout && std::io::stdout().is_terminal();
     let options = RenderOptions {
         width: width(),
         color: to_stdout && global.color.on_stdout(),
-        redact: args.redact,
-        limit: (terminal && !args.all).then_some(ON_TERMINAL),
+        redact: reporting.redact,
+        limit: (terminal && !reporting.all).then_some(ON_TERMINAL),
         base_dir: std::env::current_dir()
             .ok()
             .and_then(|here| Some(here.to_str()?.replace('\\', "/"))),
         command_line: None,
-        repository: args
-            .sources
-            .targets
-            .iter()
-            .any(|target| matches!(target.parse(), Ok(Target::Path(_))))
-            .then(repository)
-            .flatten(),
+        repository,
     };
     let text = report::render(outcome, output.format, &options)?;
     match &output.path {
