@@ -168,8 +168,8 @@ pub struct Reporting {
         default_missing_value = "reports"
     )]
     pub reports: Option<PathBuf>,
-    /// Which findings fail: any, none, or against a baseline or an earlier state new and
-    /// widened (the default then).
+    /// Which findings fail: any, none, or, where there is a baseline or an earlier state
+    /// to compare with, new and widened (the default then).
     #[arg(long, value_enum, value_name = "WHICH", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
     /// Findings below this severity neither gate nor appear.
