@@ -1,5 +1,6 @@
 //! Facts from what was gathered and judged.
 
+mod acts;
 mod coverage;
 mod credentials;
 mod eks;
