@@ -369,3 +369,73 @@ fn an_attached_policy_that_is_absent_is_not_evaluable() {
     };
     assert!(gap("aws.policies") && gap("aws.credential-report"));
 }
+
+/// The one grant of a user with these two policies and a boundary.
+fn only_grant(policy: &str, boundary: Option<&str>) -> (&'static str, Vec<Sym>) {
+    let arn = "arn:aws:iam::111122223333";
+    let (bound, policies) = match boundary {
+        Some(text) => (
+            format!(r#","PermissionsBoundary":{{"PermissionsBoundaryArn":"{arn}:policy/b"}}"#),
+            format!(
+                r#"{{"PolicyName":"b","Arn":"{arn}:policy/b","DefaultVersionId":"v1","PolicyVersionList":[{{"VersionId":"v1","IsDefaultVersion":true,"Document":{{"Statement":{text}}}}}]}}"#
+            ),
+        ),
+        None => Default::default(),
+    };
+    let text = format!(
+        r#"{{"UserDetailList":[{{"UserName":"u","Arn":"{arn}:user/u","UserPolicyList":[{{"PolicyName":"p","PolicyDocument":{{"Statement":{policy}}}}}]{bound}}}],"Policies":[{policies}]}}"#
+    );
+    let facts = resolve_files(&[("x.json", &text)], &Config::default());
+    let grant = &facts.entitlements[0];
+    let blocked = match grant.attrs.get(Sym::new("blocked_by")) {
+        Some(tenure::model::Value::List(list)) => list.to_vec(),
+        _ => Vec::new(),
+    };
+    (grant.verdict.as_str(), blocked)
+}
+
+#[test]
+fn a_grant_is_dead_only_where_all_of_it_was_tried() {
+    let list = |text: &dyn Fn(usize) -> String, many: usize| {
+        let all: Vec<String> = (0..many).map(|at| format!("{:?}", text(at))).collect();
+        format!("[{}]", all.join(","))
+    };
+    let actions = |many| list(&|at| format!("s3:Get{at:03}"), many);
+    let allow = |actions: &str, resources: &str| {
+        format!(r#"{{"Effect":"Allow","Action":{actions},"Resource":{resources}}}"#)
+    };
+    let deny = |actions: &str, resources: &str| {
+        format!(r#"{{"Effect":"Deny","Action":{actions},"Resource":{resources}}}"#)
+    };
+    let any = r#""*""#;
+    let all_but_last = |many: usize| {
+        let last = format!(
+            "{},\"sqs:SendMessage\"]",
+            actions(many).trim_end_matches(']')
+        );
+        allow(&last, any)
+    };
+
+    // What is not denied, or lies within the boundary, stands last of many.
+    let denied = format!("[{},{}]", all_but_last(300), deny(r#""s3:*""#, any));
+    assert_eq!(only_grant(&denied, None).0, "yes");
+    let within = allow(r#"["ec2:*","sqs:*"]"#, any);
+    assert_eq!(only_grant(&all_but_last(300), Some(&within)).0, "yes");
+
+    // All of it is certainly taken away, however much it is.
+    let dead = |names: &str| ("no", vec![Sym::new(names)]);
+    let quarantined = format!("[{},{}]", allow(&actions(2000), any), deny(any, any));
+    assert_eq!(only_grant(&quarantined, None), dead("deny"));
+    let elsewhere = allow(r#""ec2:*""#, any);
+    let bounded = only_grant(&allow(&actions(2000), any), Some(&elsewhere));
+    assert_eq!(bounded, dead("boundary"));
+
+    // Too much to try one by one, and nothing that takes it all away at once.
+    let buckets = list(&|at| format!("arn:aws:s3:::b{at:03}/*"), 40);
+    let partly = deny(r#""s3:*""#, r#""arn:aws:s3:::b*""#);
+    let many = format!("[{},{partly}]", allow(&actions(40), &buckets));
+    assert_eq!(
+        only_grant(&many, None),
+        ("conditional", vec![Sym::new("deny")])
+    );
+}

@@ -3,17 +3,23 @@
 use std::ops::ControlFlow;
 
 use super::super::judge::PROBE;
-use super::super::policy::{Action, Pattern, Policy, resource_pattern};
+use super::super::policy::{Action, Pattern, Policy, Statement, Text, resource_pattern};
 use super::super::subject::{Limit, Subject};
 use super::Facts;
 use crate::model::{Effect, Sym, Verdict};
 
-/// Most pairs of action and resource tried to see whether a grant lets anybody act.
+/// Most pairs of action and resource tried before all that can be left out is.
 const MAX_TRIED: usize = 48;
+/// Most pairs tried of what is left then.
+const MAX_LEFT: usize = 1024;
+/// Most pairs of patterns cut with each other.
+const MAX_CUT: usize = 1 << 16;
 
 impl<'w> Facts<'w, '_> {
     /// Whether the grant lets its holder do anything at all, judged on samples of its
-    /// allow statements cut with the boundary's.
+    /// allow statements cut with the boundary's. Where none of these works, on samples
+    /// of all that is not certainly taken away; no is said only where they were all
+    /// tried.
     pub(super) fn acts(
         &self,
         subject: &Subject<'w>,
@@ -21,61 +27,164 @@ impl<'w> Facts<'w, '_> {
         identity: &[&Policy],
         blocked_by: &mut Vec<Sym>,
     ) -> (Verdict, Option<String>) {
-        let mut best = Verdict::No;
-        let mut residual = None;
         let boundary = subject.boundary_policy.as_ref().map(|list| list[0]);
         let ask = |bounded: bool, action: &str, resource: &str| {
             let action = Action::new(action);
             self.judge
                 .allows_as(subject, identity, bounded, &action, resource, &[])
         };
-        let mut tried: Vec<(String, String)> = Vec::new();
+        let explain = |action: &str, resource: &str| {
+            let action = Action::new(action);
+            self.judge.explain(subject, &action, resource, &[])
+        };
+        let mut tries = Tries::default();
         let spared = spared(identity);
         for spared in [None, Some(&spared)] {
-            let last = tried.len() + MAX_TRIED;
+            let last = tries.all.len() + MAX_TRIED;
             let cut = Cut { boundary, spared };
             let _ = samples(policy, cut, &subject.arn, &mut |action, resource| {
-                let verdict = ask(true, &action, &resource);
-                if verdict > best {
-                    best = verdict;
-                    if verdict == Verdict::Conditional {
-                        let action = Action::new(&action);
-                        let answer = self.judge.explain(subject, &action, &resource, &[]);
-                        residual = answer.residual;
-                    }
-                }
-                tried.push((action, resource));
-                match best == Verdict::Yes || tried.len() >= last {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
+                tries.note(ask(true, &action, &resource), action, resource);
+                tries.go_on(last)
             });
-            if best != Verdict::No {
+            if tries.best != Verdict::No {
                 break;
             }
         }
-        if best == Verdict::Yes {
-            return (best, None);
+        let mut missed = false;
+        if tries.best == Verdict::No {
+            let limits = self.limits(subject, identity);
+            let last = tries.all.len() + MAX_LEFT;
+            let ended = left(policy, &limits, &subject.arn, &mut |action, resource| {
+                tries.note(ask(true, &action, &resource), action, resource);
+                tries.go_on(last)
+            });
+            missed = ended.is_break();
         }
-        if best == Verdict::No {
-            let unbounded = tried
-                .iter()
-                .map(|(action, resource)| ask(false, action, resource))
-                .max();
-            let bounded = subject.limit != Limit::None;
-            if bounded && unbounded.is_some_and(|verdict| verdict != Verdict::No) {
-                blocked_by.push(Sym::new("boundary"));
-            } else {
-                let denied = tried.iter().any(|(action, resource)| {
-                    let action = Action::new(action);
-                    self.judge.explain(subject, &action, resource, &[]).denied
-                });
-                blocked_by.push(Sym::new(if denied { "deny" } else { "scp" }));
+        match tries.best {
+            Verdict::Yes => return (Verdict::Yes, None),
+            Verdict::Conditional => {
+                let residual = tries
+                    .conditional
+                    .and_then(|(action, resource)| explain(&action, &resource).residual);
+                let residual = residual.unwrap_or_else(|| "its conditions hold".to_owned());
+                return (Verdict::Conditional, Some(residual));
             }
-        } else if residual.is_none() {
-            residual = Some("its conditions hold".to_owned());
+            Verdict::No => {}
         }
-        (best, residual)
+        if tries.all.is_empty() {
+            let whole = Cut {
+                boundary: None,
+                spared: None,
+            };
+            let _ = samples(policy, whole, &subject.arn, &mut |action, resource| {
+                tries.note(Verdict::No, action, resource);
+                tries.go_on(MAX_TRIED)
+            });
+        }
+        let mut tried = tries.all.iter().take(MAX_TRIED);
+        let bounded = subject.limit != Limit::None;
+        if bounded && tried.any(|(action, on)| ask(false, action, on) != Verdict::No) {
+            blocked_by.push(Sym::new("boundary"));
+        } else {
+            let mut tried = tries.all.iter().take(MAX_TRIED);
+            let denied = tried.any(|(action, resource)| explain(action, resource).denied);
+            blocked_by.push(Sym::new(if denied { "deny" } else { "scp" }));
+        }
+        if missed {
+            let residual = "something it allows that was not tried is let through";
+            return (Verdict::Conditional, Some(residual.to_owned()));
+        }
+        (Verdict::No, None)
+    }
+
+    /// What certainly takes away from every grant of the subject.
+    fn limits(&self, subject: &Subject<'w>, identity: &[&Policy]) -> Limits {
+        let mut limits = Limits::default();
+        identity.iter().for_each(|policy| limits.deny(policy));
+        let boundary = subject.boundary_policy.iter().map(|list| &list[..]);
+        let scps = self.judge.rails(subject.account).scps.as_deref();
+        let levels = scps.unwrap_or_default().iter().map(Vec::as_slice);
+        for level in boundary.chain(levels) {
+            level.iter().for_each(|policy| limits.deny(policy));
+            limits.pass(level);
+        }
+        limits
+    }
+}
+
+/// Pairs of action and resource that were tried.
+#[derive(Default)]
+struct Tries {
+    best: Verdict,
+    all: Vec<(String, String)>,
+    /// The first that is let through under conditions.
+    conditional: Option<(String, String)>,
+}
+
+impl Tries {
+    fn note(&mut self, verdict: Verdict, action: String, resource: String) {
+        if verdict == Verdict::Conditional && self.conditional.is_none() {
+            self.conditional = Some((action.clone(), resource.clone()));
+        }
+        self.best = self.best.max(verdict);
+        self.all.push((action, resource));
+    }
+
+    /// Whether there should be more: none that works outright was found, and fewer
+    /// than `last` were tried.
+    fn go_on(&self, last: usize) -> ControlFlow<()> {
+        match self.best == Verdict::Yes || self.all.len() >= last {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// What no allow gets past, whatever the context.
+#[derive(Default)]
+struct Limits {
+    /// One after the other: only these actions, on these resources.
+    layers: Vec<(Vec<Pattern>, Vec<Pattern>)>,
+    /// Actions that are denied on everything.
+    denied: Vec<Pattern>,
+}
+
+impl Limits {
+    /// Takes in what the allows of one level let through.
+    fn pass(&mut self, level: &[&Policy]) {
+        let (mut actions, mut resources) = (Vec::new(), Vec::new());
+        let statements = level
+            .iter()
+            .flat_map(|policy| &policy.document().statements);
+        for statement in statements.filter(|one| one.effect == Effect::Allow) {
+            let (some, on) = patterns(statement);
+            actions.extend(some);
+            resources.extend(on);
+        }
+        self.layers.push((actions, resources));
+    }
+
+    /// Takes in the denies that hold always.
+    fn deny(&mut self, policy: &Policy) {
+        let everything = || vec![resource_pattern("*")];
+        for deny in &policy.document().statements {
+            let certain = deny.conditions.is_empty() && deny.principals.is_none();
+            if deny.effect != Effect::Deny || !certain {
+                continue;
+            }
+            let any = deny.resources.as_ref().is_none_or(|list| {
+                let mut list = list.patterns.iter().filter(|_| !list.not);
+                list.any(|one| one.source() == "*")
+            });
+            match (deny.actions.not, any) {
+                (false, true) => self.denied.extend(deny.actions.patterns()),
+                (true, true) => {
+                    let spared = deny.actions.patterns().collect();
+                    self.layers.push((spared, everything()));
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -134,13 +243,7 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
                 resources = meet(&resources, &spared.resources);
             }
         }
-        let variable = statement.resources.as_ref().is_some_and(|resources| {
-            resources
-                .patterns
-                .iter()
-                .any(super::super::policy::Text::has_variables)
-        });
-        if variable {
+        if has_variables(statement) {
             resources.insert(0, Pattern::literal(own));
         }
         let Some(boundary) = cut.boundary else {
@@ -161,7 +264,53 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
     ControlFlow::Continue(())
 }
 
-fn patterns(statement: &super::super::policy::Statement) -> (Vec<Pattern>, Vec<Pattern>) {
+/// As [`samples`], of all that the limits let through. Breaks where not all was taken.
+fn left(policy: &Policy, limits: &Limits, own: &str, take: &mut Taker<'_>) -> ControlFlow<()> {
+    for statement in &policy.document().statements {
+        if statement.effect != Effect::Allow {
+            continue;
+        }
+        let (mut actions, mut resources) = patterns(statement);
+        for (some, on) in &limits.layers {
+            let many = actions.len() * some.len() + resources.len() * on.len();
+            if many > MAX_CUT {
+                return ControlFlow::Break(());
+            }
+            actions = both(&actions, some);
+            resources = both(&resources, on);
+        }
+        actions.retain(|action| !limits.denied.iter().any(|deny| deny.covers(action)));
+        if has_variables(statement) {
+            resources.insert(0, Pattern::literal(own));
+        }
+        for action in &actions {
+            for resource in &resources {
+                take(action.sample(PROBE), resource.sample(PROBE))?;
+            }
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn has_variables(statement: &Statement) -> bool {
+    statement
+        .resources
+        .as_ref()
+        .is_some_and(|resources| resources.patterns.iter().any(Text::has_variables))
+}
+
+/// What is in one of `left` and in one of `right`.
+fn both(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
+    let mut met: Vec<Pattern> = left
+        .iter()
+        .flat_map(|one| right.iter().filter_map(|two| one.intersection(two)))
+        .collect();
+    met.sort();
+    met.dedup();
+    met
+}
+
+fn patterns(statement: &Statement) -> (Vec<Pattern>, Vec<Pattern>) {
     let anything = || vec![Pattern::action(&format!("{PROBE}:*")), Pattern::action("*")];
     let actions = if statement.actions.not {
         anything()
