@@ -23,12 +23,20 @@ pub struct Location {
 impl Location {
     /// The start of a file, for facts that belong to a whole document.
     pub fn start_of(file: Sym) -> Self {
+        Location::of_fault(file, 1, 1)
+    }
+
+    /// One character, as a parser counts it that names where it stopped; what has no
+    /// line or column (0) is on the first.
+    pub fn of_fault(file: Sym, line: usize, column: usize) -> Self {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
+        let (line, column) = (count(line), count(column));
         Location {
             file,
-            line: 1,
-            column: 1,
-            end_line: 1,
-            end_column: 2,
+            line,
+            column,
+            end_line: line,
+            end_column: column.saturating_add(1),
         }
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::load::{broken, declared_fault, drop_lone_sources, source_document};
-use super::{Document, LoadError, Problem, Snapshot, declared, recognise};
+use super::load::{drop_lone_sources, take};
+use super::{LoadError, Problem, Snapshot};
 use crate::model::{Location, Sym};
 use program::{Entry, Git, repository};
 
@@ -180,24 +180,7 @@ fn add(
         }
         return Ok(());
     }
-    if path.ends_with(".tf") {
-        snapshot.documents.push(source_document(file, text));
-        return Ok(());
-    }
-    match recognise(path, &text) {
-        Some((_, declared::PLAN)) if declared::fault(&text).is_some() => {
-            snapshot.problems.extend(declared_fault(file, &text));
-        }
-        Some((system, kind)) => snapshot.documents.push(Document {
-            system,
-            kind,
-            tenant: None,
-            path: file,
-            file,
-            text,
-        }),
-        None => snapshot.problems.extend(broken(file, path, &text)),
-    }
+    take(snapshot, path, file, text);
     Ok(())
 }
 

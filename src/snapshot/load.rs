@@ -196,8 +196,31 @@ fn plan_of(
     Ok((side(declared::PRIOR), side(declared::PLAN)))
 }
 
+/// Takes one file of a tree into a snapshot, if any system knows it: `path` below the
+/// tree, `file` as reports name it. What is broken is a problem.
+pub(super) fn take(snapshot: &mut Snapshot, path: &str, file: Sym, text: Arc<[u8]>) {
+    if path.ends_with(".tf") {
+        snapshot.documents.push(source_document(file, text));
+        return;
+    }
+    match recognise(path, &text) {
+        Some((_, declared::PLAN)) if declared::fault(&text).is_some() => {
+            snapshot.problems.extend(declared_fault(file, &text));
+        }
+        Some((system, kind)) => snapshot.documents.push(Document {
+            system,
+            kind,
+            tenant: None,
+            path: Sym::new(path),
+            file,
+            text,
+        }),
+        None => snapshot.problems.extend(broken(file, path, &text)),
+    }
+}
+
 /// A Terraform file, for the places of a plan's resources.
-pub(super) fn source_document(file: Sym, text: Arc<[u8]>) -> Document {
+fn source_document(file: Sym, text: Arc<[u8]>) -> Document {
     Document {
         system: System::Aws,
         kind: declared::SOURCE,
@@ -209,18 +232,10 @@ pub(super) fn source_document(file: Sym, text: Arc<[u8]>) -> Document {
 }
 
 /// Why a plan cannot be used.
-pub(super) fn declared_fault(file: Sym, text: &[u8]) -> Option<Problem> {
+fn declared_fault(file: Sym, text: &[u8]) -> Option<Problem> {
     let (line, column, message) = declared::fault(text)?;
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let (line, column) = (count(line), count(column));
     Some(Problem {
-        location: Location {
-            file,
-            line,
-            column,
-            end_line: line,
-            end_column: column.saturating_add(1),
-        },
+        location: Location::of_fault(file, line, column),
         message: message.into(),
         help: Some("write it with `terraform show -json PLANFILE > plan.json`".into()),
     })
@@ -274,29 +289,7 @@ fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
         let text = read(path, size)?;
         let relative = display(path.strip_prefix(root).unwrap_or(path));
-        let file = Sym::new(&display(path));
-        if path.extension().is_some_and(|ending| ending == "tf") {
-            snapshot.documents.push(source_document(file, text));
-            continue;
-        }
-        match recognise(&relative, &text) {
-            Some((_, declared::PLAN)) if declared::fault(&text).is_some() => {
-                snapshot.problems.extend(declared_fault(file, &text));
-            }
-            Some((system, kind)) => snapshot.documents.push(Document {
-                system,
-                kind,
-                tenant: None,
-                path: Sym::new(&relative),
-                file,
-                text,
-            }),
-            None => {
-                if let Some(problem) = broken(file, &relative, &text) {
-                    snapshot.problems.push(problem);
-                }
-            }
-        }
+        take(&mut snapshot, &relative, Sym::new(&display(path)), text);
     }
     drop_lone_sources(&mut snapshot);
     if snapshot.documents.is_empty() && snapshot.problems.is_empty() {
@@ -329,21 +322,13 @@ fn unknown(file: Sym, name: &str, text: &[u8]) -> Problem {
 }
 
 /// A file that calls itself JSON and is not.
-pub(super) fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
+fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
     if !name.to_ascii_lowercase().ends_with(".json") {
         return None;
     }
     let error = serde_json::from_slice::<serde::de::IgnoredAny>(text).err()?;
-    let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
-    let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
     Some(Problem {
-        location: Location {
-            file,
-            line,
-            column,
-            end_line: line,
-            end_column: column.saturating_add(1),
-        },
+        location: Location::of_fault(file, error.line(), error.column()),
         message: format!("not JSON: {error}").into(),
         help: Some(if error.is_eof() {
             "the file ends early; was the export interrupted?".into()

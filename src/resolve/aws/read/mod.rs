@@ -119,16 +119,8 @@ impl<'a> File<'a> {
 
     /// Where and why the JSON of this file cannot be used.
     fn unusable(&self, error: &serde_json::Error) -> Unusable {
-        let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
-        let column = u32::try_from(error.column()).unwrap_or(u32::MAX).max(1);
         Unusable {
-            location: Location {
-                file: self.name,
-                line,
-                column,
-                end_line: line,
-                end_column: column.saturating_add(1),
-            },
+            location: Location::of_fault(self.name, error.line(), error.column()),
             message: error.to_string(),
         }
     }
