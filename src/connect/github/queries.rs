@@ -27,73 +27,131 @@ pub const ENTERPRISE: &str = "query($org: String!, $first: Int!, $after: String)
   }
 }";
 
+/// What is asked of a thing wherever it comes: on the first page of its list, on those
+/// after it, and beside the rest of its own lists.
+macro_rules! fields {
+    (team) => {
+        "databaseId slug name privacy parentTeam { slug }"
+    };
+    (member) => {
+        "edges { role node { login databaseId } }"
+    };
+    (team_repository) => {
+        "edges { permission node { nameWithOwner } }"
+    };
+    (repository) => {
+        "id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt defaultBranchRef { name }"
+    };
+    (collaborator) => {
+        "edges { permission permissionSources { permission roleName source { __typename } } node { login databaseId } }"
+    };
+    (protection) => {
+        "nodes { id pattern isAdminEnforced allowsForcePushes requiresApprovingReviews requiredApprovingReviewCount requiresCodeOwnerReviews requireLastPushApproval }"
+    };
+    (ruleset) => {
+        "nodes { id databaseId name target enforcement conditions { refName { include exclude } } }"
+    };
+    (ruleset_details) => {
+        "rules(first: 50) { totalCount nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
+      bypassActors(first: 100) { totalCount nodes { bypassMode deployKey organizationAdmin enterpriseOwner repositoryRoleName actor { __typename ... on Team { slug } ... on App { slug } ... on User { login } } } }"
+    };
+    (exceptions) => {
+        "totalCount nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } }"
+    };
+}
+
+/// Asks for the rest of one list of a team or repository.
+macro_rules! rest {
+    (team, $list:literal, $of:ident) => {
+        rest!(@ "query($org: String!, $slug: String!, $first: Int!, $after: String)", "team(slug: $slug)", team, $list, $of)
+    };
+    (repository, $list:literal, $of:ident) => {
+        rest!(@ "query($org: String!, $name: String!, $first: Int!, $after: String)", "repository(name: $name)", repository, $list, $of)
+    };
+    (@ $head:literal, $owner:literal, $kind:ident, $list:literal, $of:ident) => {
+        concat!(
+            $head,
+            " {
+  rateLimit { cost remaining }
+  organization(login: $org) {
+    ",
+            $owner,
+            " {
+      ",
+            fields!($kind),
+            "
+      ",
+            $list,
+            " { totalCount pageInfo { hasNextPage endCursor } ",
+            fields!($of),
+            " }
+    }
+  }
+}"
+        )
+    };
+}
+
 /// Teams with own members and repositories.
-pub const TEAMS: &str = "query($org: String!, $first: Int!, $after: String) {
+pub const TEAMS: &str = concat!(
+    "query($org: String!, $first: Int!, $after: String) {
   rateLimit { cost remaining }
   organization(login: $org) {
     teams(first: $first, after: $after) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        databaseId slug name privacy
-        parentTeam { slug }
-        members(first: 100, membership: IMMEDIATE) { totalCount pageInfo { hasNextPage endCursor } edges { role node { login databaseId } } }
-        repositories(first: 100) { totalCount pageInfo { hasNextPage endCursor } edges { permission node { nameWithOwner } } }
+        ",
+    fields!(team),
+    "
+        members(first: 100, membership: IMMEDIATE) { totalCount pageInfo { hasNextPage endCursor } ",
+    fields!(member),
+    " }
+        repositories(first: 100) { totalCount pageInfo { hasNextPage endCursor } ",
+    fields!(team_repository),
+    " }
       }
     }
   }
-}";
+}"
+);
 
 /// The rest of one team's members.
-pub const TEAM_MEMBERS: &str = "query($org: String!, $slug: String!, $first: Int!, $after: String) {
-  rateLimit { cost remaining }
-  organization(login: $org) {
-    team(slug: $slug) {
-      databaseId slug name privacy
-      parentTeam { slug }
-      members(first: $first, after: $after, membership: IMMEDIATE) { pageInfo { hasNextPage endCursor } edges { role node { login databaseId } } }
-    }
-  }
-}";
+pub const TEAM_MEMBERS: &str = rest!(
+    team,
+    "members(first: $first, after: $after, membership: IMMEDIATE)",
+    member
+);
 
 /// The rest of one team's repositories.
-pub const TEAM_REPOSITORIES: &str = "query($org: String!, $slug: String!, $first: Int!, $after: String) {
-  rateLimit { cost remaining }
-  organization(login: $org) {
-    team(slug: $slug) {
-      databaseId slug name privacy
-      parentTeam { slug }
-      repositories(first: $first, after: $after) { pageInfo { hasNextPage endCursor } edges { permission node { nameWithOwner } } }
-    }
-  }
-}";
+pub const TEAM_REPOSITORIES: &str = rest!(
+    team,
+    "repositories(first: $first, after: $after)",
+    team_repository
+);
 
 /// Repositories with everything that costs no call of its own.
-pub const REPOSITORIES: &str = "query($org: String!, $first: Int!, $after: String) {
+pub const REPOSITORIES: &str = concat!(
+    "query($org: String!, $first: Int!, $after: String) {
   rateLimit { cost remaining }
   organization(login: $org) {
     repositories(first: $first, after: $after) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
-        defaultBranchRef { name }
+        ",
+    fields!(repository),
+    "
         deployKeys(first: 1) { totalCount }
-        collaborators(first: 100, affiliation: DIRECT) {
-          totalCount
-          pageInfo { hasNextPage endCursor }
-          edges { permission permissionSources { permission roleName source { __typename } } node { login databaseId } }
-        }
-        branchProtectionRules(first: 50) {
-          totalCount
-          pageInfo { hasNextPage endCursor }
-          nodes { id pattern isAdminEnforced allowsForcePushes requiresApprovingReviews requiredApprovingReviewCount requiresCodeOwnerReviews requireLastPushApproval }
-        }
-        rulesets(first: 50, includeParents: false) {
-          totalCount
-          pageInfo { hasNextPage endCursor }
-          nodes { id databaseId name target enforcement conditions { refName { include exclude } } }
-        }
+        collaborators(first: 100, affiliation: DIRECT) { totalCount pageInfo { hasNextPage endCursor } ",
+    fields!(collaborator),
+    " }
+        branchProtectionRules(first: 50) { totalCount pageInfo { hasNextPage endCursor } ",
+    fields!(protection),
+    " }
+        rulesets(first: 50, includeParents: false) { totalCount pageInfo { hasNextPage endCursor } ",
+    fields!(ruleset),
+    " }
         environments(first: 100) { totalCount pageInfo { hasNextPage endCursor } nodes { name } }
         trustPolicies: object(expression: \"HEAD:.github/chainguard\") {
           ... on Tree { entries { name object { ... on Blob { text isTruncated } } } }
@@ -101,56 +159,29 @@ pub const REPOSITORIES: &str = "query($org: String!, $first: Int!, $after: Strin
       }
     }
   }
-}";
+}"
+);
 
 /// The rest of one repository's direct collaborators.
-pub const COLLABORATORS: &str = "query($org: String!, $name: String!, $first: Int!, $after: String) {
-  rateLimit { cost remaining }
-  organization(login: $org) {
-    repository(name: $name) {
-      id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
-      defaultBranchRef { name }
-      collaborators(first: $first, after: $after, affiliation: DIRECT) {
-        totalCount
-        pageInfo { hasNextPage endCursor }
-        edges { permission permissionSources { permission roleName source { __typename } } node { login databaseId } }
-      }
-    }
-  }
-}";
+pub const COLLABORATORS: &str = rest!(
+    repository,
+    "collaborators(first: $first, after: $after, affiliation: DIRECT)",
+    collaborator
+);
 
 /// The rest of one repository's classic protection rules.
-pub const PROTECTIONS: &str = "query($org: String!, $name: String!, $first: Int!, $after: String) {
-  rateLimit { cost remaining }
-  organization(login: $org) {
-    repository(name: $name) {
-      id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
-      defaultBranchRef { name }
-      branchProtectionRules(first: $first, after: $after) {
-        totalCount
-        pageInfo { hasNextPage endCursor }
-        nodes { id pattern isAdminEnforced allowsForcePushes requiresApprovingReviews requiredApprovingReviewCount requiresCodeOwnerReviews requireLastPushApproval }
-      }
-    }
-  }
-}";
+pub const PROTECTIONS: &str = rest!(
+    repository,
+    "branchProtectionRules(first: $first, after: $after)",
+    protection
+);
 
 /// The rest of one repository's own rulesets.
-pub const REPOSITORY_RULESETS: &str =
-    "query($org: String!, $name: String!, $first: Int!, $after: String) {
-  rateLimit { cost remaining }
-  organization(login: $org) {
-    repository(name: $name) {
-      id databaseId nameWithOwner visibility isArchived isDisabled isFork createdAt pushedAt
-      defaultBranchRef { name }
-      rulesets(first: $first, after: $after, includeParents: false) {
-        totalCount
-        pageInfo { hasNextPage endCursor }
-        nodes { id databaseId name target enforcement conditions { refName { include exclude } } }
-      }
-    }
-  }
-}";
+pub const REPOSITORY_RULESETS: &str = rest!(
+    repository,
+    "rulesets(first: $first, after: $after, includeParents: false)",
+    ruleset
+);
 
 /// The lists of a repository that may not fit on the page of [`REPOSITORIES`], and what
 /// asks for the rest. Environments are asked for over REST as a whole.
@@ -161,7 +192,8 @@ pub const REPOSITORY_LISTS: &[(&str, &str)] = &[
 ];
 
 /// The organisation's rulesets.
-pub const RULESETS: &str = "query($org: String!, $first: Int!, $after: String) {
+pub const RULESETS: &str = concat!(
+    "query($org: String!, $first: Int!, $after: String) {
   rateLimit { cost remaining }
   organization(login: $org) {
     rulesets(first: $first, after: $after) {
@@ -170,39 +202,50 @@ pub const RULESETS: &str = "query($org: String!, $first: Int!, $after: String) {
       nodes {
         id databaseId name target enforcement
         conditions { refName { include exclude } repositoryName { include exclude } }
-        rules(first: 50) { totalCount nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
-        bypassActors(first: 100) { totalCount nodes { bypassMode deployKey organizationAdmin enterpriseOwner repositoryRoleName actor { __typename ... on Team { slug } ... on App { slug } ... on User { login } } } }
+        ",
+    fields!(ruleset_details),
+    "
       }
     }
   }
-}";
+}"
+);
 
 /// Whom repositories' own rulesets let past, and what they ask for.
-pub const RULESET_DETAILS: &str = "query($ids: [ID!]!) {
+pub const RULESET_DETAILS: &str = concat!(
+    "query($ids: [ID!]!) {
   rateLimit { cost remaining }
   nodes(ids: $ids) {
     __typename
     ... on RepositoryRuleset {
       id
-      rules(first: 50) { totalCount nodes { type parameters { ... on PullRequestParameters { requiredApprovingReviewCount } } } }
-      bypassActors(first: 100) { totalCount nodes { bypassMode deployKey organizationAdmin enterpriseOwner repositoryRoleName actor { __typename ... on Team { slug } ... on App { slug } ... on User { login } } } }
+      ",
+    fields!(ruleset_details),
+    "
     }
   }
-}";
+}"
+);
 
 /// Whom classic protection rules let past.
-pub const PROTECTION_DETAILS: &str = "query($ids: [ID!]!) {
+pub const PROTECTION_DETAILS: &str = concat!(
+    "query($ids: [ID!]!) {
   rateLimit { cost remaining }
   nodes(ids: $ids) {
     __typename
     ... on BranchProtectionRule {
       id pattern
       repository { nameWithOwner }
-      bypassPullRequestAllowances(first: 50) { totalCount nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
-      bypassForcePushAllowances(first: 50) { totalCount nodes { actor { __typename ... on User { login } ... on Team { slug } ... on App { slug } } } }
+      bypassPullRequestAllowances(first: 50) { ",
+    fields!(exceptions),
+    " }
+      bypassForcePushAllowances(first: 50) { ",
+    fields!(exceptions),
+    " }
     }
   }
-}";
+}"
+);
 
 /// How large the organisation is.
 pub const SIZES: &str = "query($org: String!) {
