@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::tenure;
+use super::support::{self, any_admin, tenure};
 
 /// An account in which each user named has the policy document beside it, as
 /// `aws iam get-account-authorization-details` prints it.
@@ -43,26 +43,6 @@ fn allow(action: Value) -> Value {
     })
 }
 
-/// One rule that speaks of every administrator, so that these tests do not hang on
-/// the built-in rules.
-const RULE: &str = r#"
-family: test
-rules:
-  - id: TST001
-    name: any-admin
-    on: entitlement
-    severity: high
-    tags: [admin]
-    when: entitlement.tier == "admin"
-    message: "`{identity.name}` is an administrator"
-    why: Tests need a finding.
-    fix: Take it away.
-    references: ["CWE:266"]
-    tests:
-      - match: {entitlement: {tier: admin}}
-      - no-match: {entitlement: {tier: write}}
-"#;
-
 /// A directory with an account and a rule in it.
 struct Place {
     dir: TempDir,
@@ -72,7 +52,7 @@ impl Place {
     fn new(users: &[(&str, Value)]) -> Self {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join("rules")).unwrap();
-        fs::write(dir.path().join("rules/test.yaml"), RULE).unwrap();
+        fs::write(dir.path().join("rules/test.yaml"), any_admin("TST001")).unwrap();
         let place = Place { dir };
         place.account(users);
         place
@@ -88,17 +68,7 @@ impl Place {
 
     /// Runs with these arguments; gives code, stdout and stderr.
     fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output = tenure()
-            .current_dir(self.path())
-            .args(["--now", "2026-11-22T00:00:00Z"])
-            .args(args)
-            .output()
-            .unwrap();
-        (
-            output.status.code().unwrap(),
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        support::run(self.path(), "2026-11-22T00:00:00Z", args)
     }
 
     /// A scan that reports as JSON; gives the code and the findings of `TST001`.
@@ -464,7 +434,7 @@ fn completions_and_manual_pages_are_there() {
 fn a_name_in_a_fix_is_one_word_to_a_shell() {
     let name = "x'; touch owned; $(touch owned) `touch owned` #\u{202e}";
     let place = Place::new(&[(name, allow(json!("*")))]);
-    let rule = RULE.replace(
+    let rule = any_admin("TST001").replace(
         "fix: Take it away.",
         "fix: \"Look at {identity.name}, then aws iam delete-user --user-name {identity.name}; ask why\"",
     );

@@ -14,7 +14,7 @@ use tenure::cli::Cli;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use super::support::aws::{ACCOUNT, Aws, Running, ok};
-use super::support::{repository, tenure, words};
+use super::support::{any_admin, program, repository, words};
 
 /// Commands that are how this test is run, or are run by another one.
 const ELSEWHERE: &[&str] = &[
@@ -97,24 +97,6 @@ cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated\n\
 alice,arn:aws:iam::111122223333:user/alice,2026-01-01T00:00:00+00:00,false,N/A,N/A,N/A,false,\
 true,2026-01-01T00:00:00+00:00,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A\n";
 
-const RULE: &str = r#"
-family: mine
-rules:
-  - id: MINE001
-    name: any-admin
-    on: entitlement
-    severity: high
-    tags: [admin]
-    when: entitlement.tier == "admin"
-    message: "`{identity.name}` is an administrator"
-    why: Somebody should know.
-    fix: Take it away.
-    references: ["CWE:266"]
-    tests:
-      - match: {entitlement: {tier: admin}}
-      - no-match: {entitlement: {tier: write}}
-"#;
-
 const CASE: &str = r#"{"id":"a","principal":"arn:aws:iam::111122223333:user/alice","action":"s3:GetObject","resource":"arn:aws:s3:::b/k","identity_policies":[]}"#;
 
 /// What `terraform show -json` says of a plan that makes one inline policy.
@@ -145,7 +127,7 @@ impl Place {
             ("cases.jsonl", CASE),
             ("plan.json", PLAN),
             ("main.tf", TERRAFORM),
-            ("my-rules/mine.yaml", RULE),
+            ("my-rules/mine.yaml", &any_admin("MINE001")),
         ] {
             fs::create_dir_all(at(name).parent().unwrap()).unwrap();
             fs::write(at(name), text).unwrap();
@@ -247,15 +229,7 @@ impl Place {
     fn run(&self, at: &Path, command: &str) -> (Option<i32>, String, String) {
         let place = |name: &str| self.folder.path().join(name);
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut shell = Command::new("bash");
-        // What `tenure()` takes out of the environment and puts in.
-        for (name, value) in tenure().get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        let output = shell
+        let output = program("bash")
             .current_dir(at)
             .args([
                 "-c",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenure::cli::Cli;
 
-use super::support::{repository, tenure, words};
+use super::support::{program, repository, tenure, words};
 
 /// The documents of a YAML file.
 fn documents(path: &str) -> Vec<Value> {
@@ -70,12 +70,6 @@ fn steps(value: &Value) -> Vec<&serde_json::Map<String, Value>> {
     maps(value, &mut all);
     all.retain(|map| map.contains_key("run") || map.contains_key("uses"));
     all
-}
-
-fn bash(script: &str) -> Command {
-    let mut command = Command::new("bash");
-    command.args(["-c", script]).stdin(Stdio::null());
-    command
 }
 
 #[test]
@@ -232,14 +226,13 @@ impl Step {
     }
 
     fn run(&self, at: &Path) -> Output {
-        let mut command = bash(&self.script);
-        for (name, value) in tenure().get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.current_dir(at).envs(&self.env).output().unwrap()
+        program("bash")
+            .args(["-c", &self.script])
+            .stdin(Stdio::null())
+            .current_dir(at)
+            .envs(&self.env)
+            .output()
+            .unwrap()
     }
 
     fn file(&self, name: &str) -> String {
@@ -562,13 +555,7 @@ fn hooks_stop_a_commit_that_opens_standing_access() {
         let mut words = words(hook["entry"].as_str().unwrap());
         let args = hook["args"].as_array().unwrap().iter();
         words.extend(args.filter_map(Value::as_str).map(str::to_owned));
-        let mut command = Command::new(&words[0]);
-        for (name, value) in tenure().get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        let mut command = program(&words[0]);
         let output = command
             .args(&words[1..])
             .current_dir(&work)
@@ -653,14 +640,7 @@ fn the_plain_script_audits() {
         here.path().join("tenure"),
     )
     .unwrap();
-    let mut command = Command::new("bash");
-    for (name, value) in tenure().get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    let output = command
+    let output = program("bash")
         .arg(&script)
         .current_dir(repository())
         .env(

@@ -7,7 +7,7 @@ use std::process::Command as Process;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::tenure;
+use super::support::{self, tenure};
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
@@ -61,26 +61,12 @@ impl Repo {
     }
 
     pub(crate) fn run_at(&self, now: &str, arguments: &[&str]) -> (i32, String, String) {
-        let output = tenure()
-            .current_dir(self.path())
-            .args(["--now", now])
-            .args(arguments)
-            .output()
-            .unwrap();
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        support::run(self.path(), now, arguments)
     }
 
     /// The report of a run, as JSON, with its exit code.
     pub(crate) fn json(&self, arguments: &[&str]) -> (i32, Value) {
-        let mut all = arguments.to_vec();
-        all.extend(["-o", "json"]);
-        let (code, stdout, stderr) = self.run(&all);
-        let value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
-        (code, value)
+        support::report(self.path(), NOW, arguments)
     }
 }
 

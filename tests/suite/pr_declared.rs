@@ -6,30 +6,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::pr_check::Repo;
-use super::support::tenure;
+use super::support;
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
 fn run(folder: &TempDir, arguments: &[&str]) -> (i32, String, String) {
-    let output = tenure()
-        .current_dir(folder.path())
-        .args(["--now", NOW])
-        .args(arguments)
-        .output()
-        .unwrap();
-    (
-        output.status.code().unwrap_or(-1),
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
+    support::run(folder.path(), NOW, arguments)
 }
 
 fn report(folder: &TempDir, arguments: &[&str]) -> (i32, Value) {
-    let mut all = arguments.to_vec();
-    all.extend(["-o", "json"]);
-    let (code, stdout, stderr) = run(folder, &all);
-    let value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
-    (code, value)
+    support::report(folder.path(), NOW, arguments)
 }
 
 /// File, line, rule and subject of each finding.

@@ -4,16 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenure::config::Config;
-use tenure::connect::vault::{Login, Target, collect};
-use tenure::connect::{Secret, Session, Silent};
 use tenure::model::{Inventory, Moment, Seen, Sym, Tier};
 use tenure::resolve::{Context, vault};
-use tenure::snapshot::{Snapshot, Store, load};
+use tenure::snapshot::{Snapshot, load};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use super::support::vault::{scan, target};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/company/vault")
@@ -225,32 +224,10 @@ async fn serve(refuse: &'static str) -> MockServer {
     server
 }
 
-fn target(server: &MockServer) -> Target {
-    Target {
-        address: server.uri(),
-        namespace: String::new(),
-        ca: None,
-        login: Login::Token(Secret::new("s.test")),
-        allow_root: false,
-    }
-}
-
-async fn scan(server: &MockServer) -> Snapshot {
-    let config = Config::default();
-    let store = Store::in_memory(Timestamp::UNIX_EPOCH);
-    let session = Session {
-        config: &config,
-        store: &store,
-        progress: &Silent,
-    };
-    collect(&target(server), session).await.unwrap();
-    store.finish().unwrap()
-}
-
 #[tokio::test]
 async fn a_live_scan_gives_the_facts_of_the_files() {
     let server = serve("").await;
-    let snapshot = scan(&server).await;
+    let snapshot = scan(&target(&server.uri())).await.unwrap();
     assert!(
         snapshot
             .coverage
@@ -307,7 +284,7 @@ async fn a_live_scan_gives_the_facts_of_the_files() {
 #[tokio::test]
 async fn what_is_refused_is_a_gap() {
     let server = serve("sys/audit").await;
-    let snapshot = scan(&server).await;
+    let snapshot = scan(&target(&server.uri())).await.unwrap();
     let gap = snapshot
         .coverage
         .iter()
@@ -326,17 +303,8 @@ async fn what_stops_a_scan_is_named() {
             .mount(&server)
             .await;
         Mock::given(any()).respond_with(own).mount(&server).await;
-        let config = Config::default();
-        let store = Store::in_memory(Timestamp::UNIX_EPOCH);
-        let session = Session {
-            config: &config,
-            store: &store,
-            progress: &Silent,
-        };
-        collect(&target(&server), session)
-            .await
-            .unwrap_err()
-            .to_string()
+        let failed = scan(&target(&server.uri())).await;
+        failed.unwrap_err().to_string()
     };
     let open = json!({"initialized": true, "sealed": false});
     let denied = ResponseTemplate::new(403).set_body_json(json!({"errors": ["permission denied"]}));

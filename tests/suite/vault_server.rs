@@ -8,16 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenure::config::Config;
-use tenure::connect::vault::{Login, Target, collect};
-use tenure::connect::{ConnectError, Secret, Session, Silent};
 use tenure::model::{Coverage, Inventory, Seen, System};
 use tenure::resolve::{Context, vault};
-use tenure::snapshot::{Snapshot, Store};
+use tenure::snapshot::Snapshot;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use super::support::vault::{scan, target};
 
 /// What the server answers: by namespace and path with its query.
 type Script =
@@ -69,28 +68,6 @@ async fn serve(
         .mount(&server)
         .await;
     server
-}
-
-fn target(address: &str) -> Target {
-    Target {
-        address: address.to_owned(),
-        namespace: String::new(),
-        ca: None,
-        login: Login::Token(Secret::new("s.test")),
-        allow_root: false,
-    }
-}
-
-async fn scan(target: &Target) -> Result<Snapshot, ConnectError> {
-    let config = Config::default();
-    let store = Store::in_memory(Timestamp::UNIX_EPOCH);
-    let session = Session {
-        config: &config,
-        store: &store,
-        progress: &Silent,
-    };
-    collect(target, session).await?;
-    Ok(store.finish().unwrap())
 }
 
 fn facts(snapshot: &Snapshot) -> Inventory {

@@ -2,10 +2,12 @@
 
 pub mod aws;
 pub mod moto;
+pub mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use serde_json::Value;
 
 /// Variables that would let the developer's machine into a test.
 const SCRUBBED: &[&str] = &[
@@ -53,6 +55,65 @@ pub fn tenure() -> Command {
     // Without this the chain would ask the cloud's metadata address, and wait.
     command.env("AWS_EC2_METADATA_DISABLED", "true");
     command
+}
+
+/// Runs the program in `folder` as if it were `now`; gives code, stdout and stderr.
+pub fn run(folder: &Path, now: &str, arguments: &[&str]) -> (i32, String, String) {
+    let output = tenure()
+        .current_dir(folder)
+        .args(["--now", now])
+        .args(arguments)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// [`run`] with a report as JSON; gives the code and the report.
+pub fn report(folder: &Path, now: &str, arguments: &[&str]) -> (i32, Value) {
+    let mut all = arguments.to_vec();
+    all.extend(["-o", "json"]);
+    let (code, stdout, stderr) = run(folder, now, &all);
+    let value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
+    (code, value)
+}
+
+/// Another program in the environment of [`tenure`].
+pub fn program(name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(name);
+    for (name, value) in tenure().get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+/// A family of one rule, `id`, that speaks of every administrator: such tests do not
+/// hang on the built-in rules.
+pub fn any_admin(id: &str) -> String {
+    r#"
+family: test
+rules:
+  - id: ID
+    name: any-admin
+    on: entitlement
+    severity: high
+    tags: [admin]
+    when: entitlement.tier == "admin"
+    message: "`{identity.name}` is an administrator"
+    why: Somebody should know.
+    fix: Take it away.
+    references: ["CWE:266"]
+    tests:
+      - match: {entitlement: {tier: admin}}
+      - no-match: {entitlement: {tier: write}}
+"#
+    .replace("ID", id)
 }
 
 /// The repository.
