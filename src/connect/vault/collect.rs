@@ -11,13 +11,14 @@ use serde_json::{Value as Json, json};
 use super::calls::{self, Call};
 use super::client::Client;
 use crate::connect::{ConnectError, Session};
-use crate::model::Sym;
+use crate::model::{Coverage, Seen, Sym, System};
+use crate::snapshot::Source;
 use ask::{Found, encode, names};
 use tally::Tally;
 
 /// Folders of secrets or leases walked in one mount; more is a gap.
 const MAX_FOLDERS: usize = 20_000;
-/// Namespaces walked.
+/// Namespaces walked; more are a gap.
 const MAX_NAMESPACES: usize = 1_000;
 
 pub(super) struct Walk<'a> {
@@ -47,6 +48,9 @@ impl Walk<'_> {
         while let Some(namespace) = waiting.pop() {
             done += 1;
             if done > MAX_NAMESPACES {
+                self.session
+                    .store
+                    .source(left_out(self.vault, &self.directory, waiting.len() + 1));
                 break;
             }
             let shown = if namespace.is_empty() {
@@ -79,6 +83,21 @@ impl Walk<'_> {
         let children = place.everything().await?;
         place.finish();
         Ok(children)
+    }
+}
+
+/// What is said of namespaces that were not walked.
+fn left_out(vault: Sym, directory: &str, count: usize) -> Source {
+    let kind = calls::NAMESPACES.kind;
+    let reason = format!(
+        "{count} namespaces or more were not read: over {MAX_NAMESPACES} are not walked in one scan"
+    );
+    let gap = Coverage::lacking(System::Vault, vault, kind, Seen::Partial, reason);
+    Source {
+        system: System::Vault,
+        tenant: vault,
+        directory: directory.to_owned(),
+        coverage: vec![gap.remedy("scan the namespaces below by themselves (VAULT_NAMESPACE)")],
     }
 }
 
@@ -377,4 +396,16 @@ fn table(answer: Option<&Json>) -> Vec<(String, String)> {
         .collect();
     mounts.sort();
     mounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_beyond_the_limit_are_a_gap() {
+        let said = left_out(Sym::new("lab"), "vault/lab", 3);
+        assert!(said.coverage[0].is_gap());
+        assert!(said.coverage[0].reason.starts_with("3 namespaces or more"));
+    }
 }
