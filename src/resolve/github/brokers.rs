@@ -18,6 +18,9 @@ use crate::model::{
 };
 use crate::snapshot::github::kind;
 
+/// How the files of trust policies end.
+pub(super) const POLICY: &str = ".sts.yaml";
+
 /// A trust policy.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -38,7 +41,7 @@ pub fn add(facts: &mut Facts<'_>) {
     let org = facts.org;
     for (name, repository) in org.repositories.iter().flatten() {
         for (file, text) in repository.trust_policies.iter().flatten() {
-            let Some(policy_name) = file.strip_suffix(".sts.yaml") else {
+            let Some(policy_name) = file.strip_suffix(POLICY) else {
                 continue;
             };
             match serde_saphyr::from_str::<Policy>(text) {

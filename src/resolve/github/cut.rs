@@ -14,10 +14,20 @@ use crate::snapshot::github::kind;
 /// may go on.
 const FULL: &[u64] = &[50, 100];
 
-/// Lists by the document that gives them, their owner and their name: how many items
-/// came, and how many there are.
+/// What came of one list, on all its pages.
 #[derive(Default)]
-struct Lists<'a>(BTreeMap<(&'static str, &'a str, &'static str), (u64, u64)>);
+struct List {
+    /// Items.
+    came: u64,
+    /// Items there are at least.
+    all: u64,
+    /// Whether the last page says that another follows.
+    goes_on: bool,
+}
+
+/// Lists by the document that gives them, their owner and their name.
+#[derive(Default)]
+struct Lists<'a>(BTreeMap<(&'static str, &'a str, &'static str), List>);
 
 impl<'a> Lists<'a> {
     fn add<E, N>(
@@ -28,16 +38,17 @@ impl<'a> Lists<'a> {
         list: Option<&Connection<E, N>>,
     ) {
         let Some(list) = list else { return };
-        let (came, all) = self.0.entry((document, owner, name)).or_default();
-        *came += list.came();
+        let known = self.0.entry((document, owner, name)).or_default();
+        known.came += list.came();
+        known.goes_on = list.goes_on();
         let unknown = list.total_count.is_none() && list.page_info.is_none();
         let at_least = match list.total_count {
             Some(total) => total,
             // The count of one that is full is not known; it is more than it seems.
-            None if unknown && FULL.contains(&list.came()) => *came + 1,
+            None if unknown && FULL.contains(&list.came()) => known.came + 1,
             None => 0,
         };
-        *all = (*all).max(at_least);
+        known.all = known.all.max(at_least);
     }
 
     fn repository(&mut self, repository: &'a Repository, files: &Files<'_>) {
@@ -122,6 +133,13 @@ impl<'a> Lists<'a> {
         {
             self.add("graph-enterprise", "", "owners of the enterprise", owners);
         }
+        let provider = organization.saml_identity_provider.as_ref();
+        self.add(
+            "graph-enterprise",
+            "",
+            "linked identities",
+            provider.and_then(|provider| provider.external_identities.as_ref()),
+        );
         for team in organization.teams.iter().flat_map(Connection::nodes) {
             self.add("graph-teams", &team.slug, "members", team.members.as_ref());
             self.add(
@@ -155,7 +173,9 @@ pub(super) fn tell<'a>(
             lists.node(node);
         }
     }
-    for ((document, owner, list), (present, announced)) in lists.0 {
+    for ((document, owner, list), found) in lists.0 {
+        let present = found.came;
+        let announced = found.all.max(present + u64::from(found.goes_on));
         if present < announced
             && let Some(kind) = kind(document)
         {

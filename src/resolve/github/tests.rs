@@ -297,6 +297,39 @@ fn pages_of_every_shape_are_one_list() {
 }
 
 #[test]
+fn what_graphql_shows_in_part_is_a_gap() {
+    let enterprise = |next: bool| {
+        let linked = r#"{"edges":[{"node":{"user":{"login":"ann","databaseId":1}}}],"pageInfo":{"hasNextPage":NEXT,"endCursor":"x"}}"#;
+        let linked = linked.replace("NEXT", &next.to_string());
+        format!(
+            r#"[{{"data":{{"organization":{{"samlIdentityProvider":{{"externalIdentities":{linked}}}}}}}}}]"#
+        )
+    };
+    for (next, seen) in [(true, Seen::Partial), (false, Seen::Complete)] {
+        let facts = resolved(&[ORG, ("acme/graphql/enterprise.json", &enterprise(next))]);
+        let found = coverage(&facts, "github.enterprise-owners");
+        assert_eq!(found.0, seen, "{}", found.2);
+        assert_eq!(found.2.contains("linked identities"), next, "{}", found.2);
+    }
+    let policy = |cut: bool| {
+        let text = "issuer: https://token.actions.githubusercontent.com\\nsubject: repo:acme/app:ref:refs/heads/main\\npermissions:\\n  contents: write\\n";
+        format!(
+            r#"[{{"data":{{"organization":{{"repositories":{{"totalCount":1,"nodes":[{{"id":"R","databaseId":7,"nameWithOwner":"acme/app",
+            "collaborators":{{"totalCount":0,"edges":[]}},
+            "trustPolicies":{{"entries":[{{"name":"ci.sts.yaml","object":{{"text":"{text}","isTruncated":{cut}}}}}]}}}}]}}}}}}}}]"#
+        )
+    };
+    let [part, whole] = [true, false].map(|cut| {
+        let facts = resolved(&[ORG, ("acme/graphql/repositories.json", &policy(cut))]);
+        let found = coverage(&facts, "github.repositories");
+        assert_eq!(found.2.contains("`ci.sts.yaml`"), cut, "{}", found.2);
+        facts.trusts.len()
+    });
+    // Half a policy is not judged as if it were all of it.
+    assert_eq!(part + 1, whole);
+}
+
+#[test]
 fn every_ruleset_is_judged() {
     let facts = resolved(&[
         ORG,

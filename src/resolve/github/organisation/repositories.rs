@@ -6,6 +6,7 @@ use super::rest::{from_rest, from_rest_protection, from_rest_ruleset};
 use super::{Organisation, Repository};
 use crate::model::Location;
 use crate::resolve::github::answer::{self, Account};
+use crate::resolve::github::brokers::POLICY;
 use crate::resolve::github::cut;
 use crate::resolve::github::gaps::{Gaps, Why};
 use crate::resolve::github::graph;
@@ -211,11 +212,18 @@ fn take_graph(
         .iter()
         .flat_map(|tree| tree.entries.iter().flatten());
     for file in files {
-        if let Some(text) = file.object.as_ref().and_then(|blob| blob.text.clone()) {
+        let blob = file.object.as_ref();
+        let whole = blob.filter(|blob| blob.is_truncated != Some(true));
+        if let Some(text) = whole.and_then(|blob| blob.text.clone()) {
             known
                 .trust_policies
                 .get_or_insert_default()
                 .push((file.name.clone(), text));
+        } else if file.name.ends_with(POLICY)
+            && let Some(kind) = kind("graph-repositories")
+        {
+            let message = format!("GitHub did not show the whole of `{}`", file.name);
+            gaps.lacking(kind, &[name], Why::Broken { message });
         }
     }
 }
