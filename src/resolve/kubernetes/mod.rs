@@ -24,6 +24,7 @@ mod rbac;
 mod simulate;
 mod status;
 mod subject;
+mod volume;
 mod workload;
 
 use std::collections::BTreeMap;

@@ -11,7 +11,6 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::defaults::Defaults;
-use super::document::Node as Tree;
 use super::evaluate::{Request, rule_allows};
 use super::objects::Objects;
 use super::subject::NODES;
@@ -25,61 +24,6 @@ const LEASES: &str = "kube-node-lease";
 pub(super) fn node_of<'u>(user: &'u str, groups: &[Sym]) -> Option<&'u str> {
     let name = user.strip_prefix(NODE).filter(|name| !name.is_empty())?;
     groups.iter().any(|group| *group == NODES).then_some(name)
-}
-
-/// A persistent volume: the claim it serves, and the secrets a kubelet needs to
-/// mount it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Volume {
-    pub name: Sym,
-    claim: Option<(Sym, Sym)>,
-    secrets: Vec<(Sym, Sym)>,
-}
-
-impl Volume {
-    /// Reads a `PersistentVolume`.
-    pub fn read(node: &Tree<'_>) -> Option<Self> {
-        let spec = node.get("spec")?;
-        let claim = spec.get("claimRef").map(|claim| {
-            let namespace = claim.sym_of("namespace");
-            (namespace, claim.sym_of("name"))
-        });
-        let home = claim.map_or(Sym::default(), |(namespace, _)| namespace);
-        let mut secrets = Vec::new();
-        let mut add = |reference: Option<&Tree<'_>>, own: &str, named: &str| {
-            let Some(reference) = reference else { return };
-            let Some(name) = reference.text_of(named) else {
-                return;
-            };
-            let namespace = reference.text_of(own).filter(|text| !text.is_empty());
-            secrets.push((namespace.map_or(home, Sym::new), Sym::new(name)));
-        };
-        add(spec.get("azureFile"), "secretNamespace", "secretName");
-        for kind in [
-            "cephfs",
-            "cinder",
-            "flexVolume",
-            "rbd",
-            "scaleIO",
-            "iscsi",
-            "storageos",
-        ] {
-            add(spec.at(&[kind, "secretRef"]), "namespace", "name");
-        }
-        // Those of the controller are nothing to the kubelet.
-        for key in [
-            "nodePublishSecretRef",
-            "nodeStageSecretRef",
-            "nodeExpandSecretRef",
-        ] {
-            add(spec.at(&["csi", key]), "namespace", "name");
-        }
-        Some(Volume {
-            name: node.at(&["metadata"])?.sym_of("name"),
-            claim,
-            secrets,
-        })
-    }
 }
 
 /// What pods and nodes are related to.

@@ -2,6 +2,7 @@
 
 use super::document::{Node, Source};
 use super::rbac::Meta;
+use super::volume::SECRET_REFS;
 use crate::model::{Location, Sym};
 
 /// A service account.
@@ -176,15 +177,7 @@ fn secret_names(pod: &Node<'_>) -> Vec<Sym> {
         add(volume.at(&["secret", "secretName"]));
         add(volume.at(&["azureFile", "secretName"]));
         add(volume.at(&["csi", "nodePublishSecretRef", "name"]));
-        for kind in [
-            "cephfs",
-            "cinder",
-            "flexVolume",
-            "rbd",
-            "scaleIO",
-            "iscsi",
-            "storageos",
-        ] {
+        for kind in SECRET_REFS {
             add(volume.at(&[kind, "secretRef", "name"]));
         }
         for source in projected(volume) {
