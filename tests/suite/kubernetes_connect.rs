@@ -239,6 +239,58 @@ fn a_refusal_is_a_gap_and_never_an_empty_list() {
     );
 }
 
+/// Who may not list volumes is told so; it matters where a pod on a node uses one.
+#[test]
+fn volumes_nobody_may_list_are_a_gap_where_claims_are_used() {
+    let pod = |claims: bool| {
+        let volume = json!({"name": "d", "persistentVolumeClaim": {"claimName": "data"}});
+        json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"nodeName": "n1",
+            "volumes": if claims { json!([volume]) } else { json!([]) },
+            "containers": [{"name": "c", "image": "x"}]}})
+    };
+    let volume = json!({"metadata": {"name": "pv1"}, "spec": {
+        "claimRef": {"namespace": "shop", "name": "data"},
+        "mountOptions": ["password=hunter2"],
+        "csi": {"driver": "d", "volumeAttributes": {"k": "hunter2"},
+            "nodeStageSecretRef": {"namespace": "shop", "name": "stage"}}}});
+    for (claims, denied, gaps) in [(true, true, 1), (false, true, 0), (true, false, 0)] {
+        let (pod, volume) = (pod(claims), volume.clone());
+        let run = run(&Config::default(), move |path, _| {
+            let items = |kind: &str, item: &Value| {
+                ResponseTemplate::new(200)
+                    .set_body_json(json!({"kind": kind, "apiVersion": "v1", "items": [item]}))
+            };
+            match path {
+                "/api/v1/pods" => Some(items("PodList", &pod)),
+                "/api/v1/persistentvolumes" if denied => Some(status(403, "forbidden")),
+                "/api/v1/persistentvolumes" => Some(items("PersistentVolumeList", &volume)),
+                _ => None,
+            }
+        });
+        let seen = run.coverage("kubernetes.volumes");
+        assert_eq!(seen.seen == Seen::Complete, !denied);
+        assert!(!seen.is_gap(), "{seen:?}");
+        let config = Config::default();
+        let context = tenure::resolve::Context {
+            config: &config,
+            now: "2026-11-22T12:00:00Z".parse().unwrap(),
+        };
+        let facts = tenure::resolve::resolve(&run.snapshot, &context);
+        let told = facts.coverage.iter().filter(|one| one.is_gap());
+        let told: Vec<&Coverage> = told.collect();
+        assert_eq!(told.len(), gaps, "{told:?}");
+        assert!(told.iter().all(|one| one.kind == "kubernetes.volumes"));
+        let way = facts.paths.iter().find(|path| path.technique == "K8S-N01");
+        let secrets = way.unwrap().attrs.get("secrets".into()).cloned();
+        let known = (!denied).then(|| vec![tenure::model::Sym::new("shop/stage")].into());
+        assert_eq!(secrets, known);
+        for document in &run.snapshot.documents {
+            let text = String::from_utf8_lossy(&document.text);
+            assert!(!text.contains("hunter2"), "{}", document.path);
+        }
+    }
+}
+
 #[test]
 fn an_operator_s_objects_are_found_by_their_definitions() {
     let run = run(&Config::default(), |path, _| {

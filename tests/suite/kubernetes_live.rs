@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tenure::config::Config;
 use tenure::connect::kubernetes::Cluster;
 use tenure::connect::{Session, Silent};
-use tenure::model::{Activation, Inventory};
+use tenure::model::{Activation, Inventory, Sym};
 use tenure::resolve::{Context, kubernetes, resolve};
 use tenure::snapshot::{Snapshot, Store};
 
@@ -663,6 +663,7 @@ fn a_client_certificate_with_the_printed_role_suffices() {
             assert_eq!(status, 201, "{answer}");
         }
         request_certificate(&server, &client).await;
+        make_node_objects(&client).await;
         let mut config = server.config.clone();
         config.auth_info = kube::config::AuthInfo {
             client_certificate: Some(server.file("scanner.crt")),
@@ -683,6 +684,15 @@ fn a_client_certificate_with_the_printed_role_suffices() {
     assert_eq!(is("client"), Some(true.into()));
     assert_eq!(is("requester"), Some("admin".into()));
     assert!(certificate.active && certificate.expires.at().is_some());
+    // The volume behind its pod's claim names a secret for the kubelet, and one that is
+    // not for it.
+    let kubelet = facts.paths.iter().find(|path| {
+        path.technique == "K8S-N01" && facts.identity(path.from).name == "system:node:n1"
+    });
+    let secrets = kubelet.unwrap().attrs.get("secrets".into()).cloned();
+    let names = ["db", "joined", "registry", "stage", "tls"];
+    let names = names.map(|name| Sym::new(&format!("shop/{name}")));
+    assert_eq!(secrets, Some(names.to_vec().into()));
 }
 
 /// Asks for a certificate and approves it, as `kubectl certificate approve` does.

@@ -151,6 +151,8 @@ pub(super) async fn collect(
         }
         record(outcome, &put, &mut ledger)?;
     }
+    // Where a pod on a node uses one, what is missing is told there.
+    ledger.optional(plan::VOLUMES);
     for outcome in operators(api, groups, &mut ledger).await {
         record(outcome, &put, &mut ledger)?;
     }
@@ -357,7 +359,8 @@ async fn secrets(
 }
 
 /// An answer without what may hold secrets and nobody here reads: values of
-/// environments, commands, former versions of the object, certificates.
+/// environments, commands, settings of volumes, former versions of the object,
+/// certificates.
 fn scrubbed(text: &[u8], pods: bool) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(text) else {
         return Vec::new();
@@ -377,6 +380,12 @@ fn scrub(value: &mut Value, pods: bool) {
             if map.get("signerName").is_some() {
                 map.remove("request");
             }
+            // What a volume's driver is told: settings, and now and then a password.
+            if map.contains_key("driver") {
+                map.remove("volumeAttributes");
+                map.remove("options");
+            }
+            map.remove("mountOptions");
             if let Some(certificate @ Value::String(_)) = map.get_mut("certificate") {
                 *certificate = Value::from("(left out)");
             }
@@ -410,6 +419,22 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("secretKeyRef") && text.contains("\"a\":\"b\""));
+    }
+
+    #[test]
+    fn of_a_volume_the_names_of_its_secrets_stay() {
+        let volume = json!({"spec": {"claimRef": {"namespace": "shop", "name": "data"},
+            "mountOptions": ["password=hunter2"],
+            "csi": {"driver": "d", "volumeAttributes": {"key": "hunter2"},
+                "nodeStageSecretRef": {"namespace": "shop", "name": "stage"}},
+            "flexVolume": {"driver": "d", "options": {"key": "hunter2"}}}});
+        let text = scrubbed(volume.to_string().as_bytes(), false);
+        let text = String::from_utf8(text).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("\"stage\"") && text.contains("claimRef"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -40,6 +40,8 @@ const fn pods(group: &'static str, version: &'static str, resource: &'static str
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
+/// Volumes, for the secrets they are mounted with.
+pub(super) const VOLUMES: &str = "kubernetes.volumes";
 
 /// The lists of every scan.
 pub(super) const LISTS: &[List] = &[
@@ -54,6 +56,7 @@ pub(super) const LISTS: &[List] = &[
         ..list("", "v1", "nodes", "kubernetes.nodes")
     },
     pods("", "v1", "pods"),
+    list("", "v1", "persistentvolumes", VOLUMES),
     pods("apps", "v1", "daemonsets"),
     pods("apps", "v1", "deployments"),
     pods("apps", "v1", "statefulsets"),

@@ -65,6 +65,9 @@ pub(crate) struct Graph {
     pods: FxHashMap<(Sym, Sym), Sym>,
     /// Whether the input holds pods, so that none of a node is none.
     pods_known: bool,
+    /// Nodes whose pods use claims, where the input holds no volumes: those may be
+    /// mounted with secrets nobody here knows of.
+    volumes_unseen: FxHashSet<Sym>,
 }
 
 /// By volume claim (namespace, name), the nodes and pods that use it.
@@ -80,6 +83,10 @@ impl Graph {
             graph.add_pod(pod, &mut claims);
         }
         let empty = Sym::default();
+        if !objects.holds("PersistentVolume") {
+            let users = claims.values().flatten();
+            graph.volumes_unseen = users.map(|(node, _)| *node).collect();
+        }
         for volume in &objects.volumes {
             let Some(users) = volume.claim.and_then(|claim| claims.get(&claim)) else {
                 continue;
@@ -162,6 +169,11 @@ impl Graph {
         all
     }
 
+    /// How many nodes run pods with claims whose volumes were not read.
+    pub fn nodes_with_unseen_volumes(&self) -> usize {
+        self.volumes_unseen.len()
+    }
+
     /// Whether `node` has to do with the object, if the input can tell.
     fn related(&self, node: &str, thing: Thing, request: &Request<'_>) -> Ruling {
         if request.name.is_empty() {
@@ -177,6 +189,15 @@ impl Graph {
             Some((_, pod)) if pod.is_empty() => Ruling::Yes(format!("it is of node `{node}`")),
             Some((namespace, pod)) => {
                 Ruling::Yes(format!("pod `{namespace}/{pod}` on node `{node}` needs it"))
+            }
+            None if matches!(thing, Thing::Secret | Thing::Volume)
+                && self.volumes_unseen.contains(&key.0) =>
+            {
+                Ruling::If(format!(
+                    "a claim of a pod bound to node `{node}` leads to {} `{}`; the objects hold no volumes",
+                    thing.word(),
+                    request.name
+                ))
             }
             None if self.pods_known => Ruling::No,
             None => Ruling::If(format!(
@@ -515,6 +536,20 @@ spec: {claimRef: {namespace: shop, name: data}, csi: {nodeStageSecretRef: {name:
         ));
         assert_eq!(of("patch", "pods/status", "shop", "db"), Some(Ruling::No));
         assert_eq!(of("get", "nodes", "", "n2"), None);
+    }
+
+    #[test]
+    fn without_volumes_it_depends_where_claims_are_used() {
+        let (pods, _) = PODS.split_once("---\nkind: PersistentVolume").unwrap();
+        let empty = format!("{pods}---\nkind: PersistentVolumeList\nitems: []\n");
+        for (text, unseen) in [(pods, 1), (&empty, 0), (PODS, 0)] {
+            let graph = graph(text);
+            assert_eq!(graph.nodes_with_unseen_volumes(), unseen);
+            let answer = |node| authorize(&graph, node, &ask("get", "secrets", "csi", "x"), "");
+            assert_eq!(matches!(answer("n1"), Ruling::If(_)), unseen == 1);
+            // Its pods use no claim.
+            assert_eq!(answer("n2"), Ruling::No);
+        }
     }
 
     #[test]

@@ -255,6 +255,13 @@ impl Objects {
         }
     }
 
+    /// Whether the input holds objects of `kind`, or a list of them, be it empty.
+    pub(super) fn holds(&self, kind: &str) -> bool {
+        [kind.to_owned(), format!("{kind}List")]
+            .iter()
+            .any(|kind| self.counts.contains_key(&Sym::new(kind)))
+    }
+
     /// Adds the roles every cluster has, for manifests that bind them.
     pub(crate) fn assume_defaults(&mut self) {
         let known: FxHashSet<(bool, Sym, Sym)> = self

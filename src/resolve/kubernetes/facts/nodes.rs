@@ -62,8 +62,7 @@ impl Cluster<'_> {
     /// From each kubelet to what the pods on its node need: what the Node authorizer
     /// opens to it, and so to whoever takes the node over.
     pub(super) fn describe_kubelets(&mut self) {
-        let modes = self.status.list("authorization-mode");
-        if modes.is_some_and(|modes| !modes.contains(&"Node")) {
+        if !self.has_node_authorizer() {
             return;
         }
         let mut paths: Vec<Path> = Vec::new();
@@ -73,6 +72,12 @@ impl Cluster<'_> {
         for path in paths {
             self.build.path(path);
         }
+    }
+
+    /// Whether kubelets are answered by the Node authorizer, as far as is known.
+    pub(super) fn has_node_authorizer(&self) -> bool {
+        let modes = self.status.list("authorization-mode");
+        modes.is_none_or(|modes| modes.contains(&"Node"))
     }
 
     fn kubelet(&self, node: Sym, reach: &Reach) -> Option<Path> {

@@ -63,6 +63,7 @@ impl Cluster<'_> {
     /// Says what the input held, where no collector did.
     pub(super) fn describe_coverage(&mut self) {
         let status = self.status;
+        self.cover_volumes();
         if status.collected {
             self.cover_authorizer();
             return;
@@ -110,6 +111,28 @@ impl Cluster<'_> {
             );
         }
         self.cover_authorizer();
+    }
+
+    /// A kubelet gets at the secrets its pods' volumes are mounted with, and only the
+    /// volumes name them.
+    fn cover_volumes(&mut self) {
+        let nodes = self.objects.graph().nodes_with_unseen_volumes();
+        if !self.status.whole_cluster || nodes == 0 || !self.has_node_authorizer() {
+            return;
+        }
+        let are = if nodes == 1 { "node runs" } else { "nodes run" };
+        self.build.coverage(
+            Coverage::lacking(
+                SYSTEM,
+                self.tenant,
+                "kubernetes.volumes",
+                Seen::None,
+                format!(
+                    "{nodes} {are} pods with volume claims, and the volumes were not read: their kubelets may get at more secrets than is told"
+                ),
+            )
+            .remedy("collect again with the rights `tenure permissions kubernetes` prints, or add `kubectl get persistentvolumes -o json`"),
+        );
     }
 
     /// RBAC is not the whole truth where another authorizer decides too.
