@@ -8,6 +8,10 @@ use tenure::model::{Inventory, Path, Tier};
 use tenure::resolve::{Context, resolve};
 use tenure::snapshot::load;
 
+use super::support::{report, run};
+
+const DAY: &str = "2026-11-22T12:00:00Z";
+
 fn inventory(path: &FilePath) -> Inventory {
     let config = Config::default();
     let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
@@ -357,6 +361,42 @@ fn an_audit_log_tells_which_rights_are_used() {
     assert_eq!(idle.last_used.at(), None);
     let length = format!("{:?}", idle.attrs.get("unused_for".into()));
     assert!(length.contains("1200h"), "{length}");
+}
+
+/// Who wrote a binding stands beside the access it gives, where that is new.
+#[test]
+fn a_change_says_who_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = folder.path().join("cluster");
+    std::fs::create_dir(&cluster).unwrap();
+    let (before, _) = RIGHTS.split_once("---\nkind: RoleBinding").unwrap();
+    std::fs::write(cluster.join("all.yaml"), before).unwrap();
+    let (code, _, stderr) = run(folder.path(), DAY, &["baseline", "create", "cluster"]);
+    assert!(matches!(code, 0 | 3), "{stderr}");
+    std::fs::write(cluster.join("all.yaml"), RIGHTS).unwrap();
+    let scan = ["scan", "cluster", "--baseline", "tenure.baseline.jsonl"];
+    for (log, by) in [
+        (wrote("root", "2026-11-20T00:00:00Z"), Some("root")),
+        (event("ana", "2026-11-20T00:00:00Z"), None),
+    ] {
+        std::fs::write(cluster.join("audit.log"), log).unwrap();
+        let (_, report) = report(folder.path(), DAY, &scan);
+        let changes = report["changes"]["items"].as_array().unwrap();
+        let told: Vec<&str> = changes
+            .iter()
+            .filter_map(|change| change["by"].as_str())
+            .collect();
+        assert!(!changes.is_empty());
+        match by {
+            Some(who) => {
+                let known = format!("{who} (likely: last to write the binding, by the audit log)");
+                assert!(told.contains(&known.as_str()), "{changes:#?}");
+                // Nobody is named for what no log tells.
+                assert!(told.len() < changes.len(), "{changes:#?}");
+            }
+            None => assert!(told.is_empty(), "{told:?}"),
+        }
+    }
 }
 
 #[test]
