@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::support::{repository, tenure};
+use super::support::{report, repository, run, tenure};
 
 const NOW: &str = "2026-09-01T00:00:00Z";
 
@@ -346,6 +346,65 @@ fn the_ledger_of_the_company_is_made_from_its_exports() {
         tom.contains("removing (or giving) the access failed"),
         "{tom}"
     );
+}
+
+/// What an earlier snapshot saw stands in the life of a grant, and one that cannot be
+/// used is a gap.
+#[test]
+fn earlier_snapshots_are_taken_on_the_command_line() {
+    let folder = TempDir::new().unwrap();
+    let earlier = folder.path().join("monday");
+    let cluster = "kubernetes/prod-eu";
+    fs::create_dir_all(earlier.join(cluster)).unwrap();
+    for entry in fs::read_dir(repository().join("fixtures/company").join(cluster)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), earlier.join(cluster).join(entry.file_name())).unwrap();
+    }
+    let manifest = serde_json::json!({
+        "schema": "tenure-snapshot-1",
+        "taken": "2026-11-21T06:00:00Z",
+        "tool": "tenure 0.1.0",
+        "sources": [{"system": "kubernetes", "tenant": "prod-eu", "directory": cluster, "coverage": []}],
+    });
+    let manifest = serde_json::to_string(&manifest).unwrap();
+    fs::write(earlier.join("snapshot.json"), manifest).unwrap();
+    let company = repository().join("fixtures/company");
+    let config = company.join("tenure.yaml");
+    let mut scan = vec!["scan", company.to_str().unwrap()];
+    let mut life = |more: &[&'static str]| {
+        scan.truncate(2);
+        scan.extend(["--config", config.to_str().unwrap()]);
+        scan.extend(more);
+        let (code, report) = report(folder.path(), "2026-11-22T12:00:00Z", &scan);
+        let timelines = report["timelines"].as_array().unwrap();
+        let grant = "jit-access-controller:prod-eu:payments/req-20261119-jonas";
+        let life = timelines.iter().find(|one| one["grant"] == grant).unwrap();
+        let seen = life["events"].as_array().unwrap().iter();
+        let seen: Vec<String> = seen
+            .filter(|event| event["note"] == "an earlier snapshot")
+            .map(|event| format!("{} {}", event["at"], event["what"]))
+            .collect();
+        let gaps = report["coverage"].as_array().unwrap().iter();
+        let gaps: Vec<String> = gaps
+            .filter(|gap| gap["kind"] == "jit.earlier")
+            .map(|gap| gap["reason"].to_string())
+            .collect();
+        (code, seen, gaps)
+    };
+    let (_, seen, gaps) = life(&[]);
+    assert!(seen.is_empty() && gaps.is_empty(), "{seen:?} {gaps:?}");
+    let (_, seen, gaps) = life(&["--earlier", "monday"]);
+    assert_eq!(seen, ["\"2026-11-21T06:00:00Z\" \"seen\""]);
+    assert!(gaps.is_empty(), "{gaps:?}");
+    let (code, seen, gaps) = life(&["--earlier", "tuesday"]);
+    assert!(seen.is_empty() && code != 0, "{seen:?}");
+    assert!(gaps[0].contains("cannot read `tuesday`"), "{gaps:?}");
+
+    // Without a ledger nothing began or ended that it could tell of.
+    let words = ["scan", "monday", "--earlier", "monday"];
+    let (code, _, stderr) = run(folder.path(), "2026-11-22T12:00:00Z", &words);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("`jit.ledger`"), "{stderr}");
 }
 
 #[test]
