@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::baseline::Baseline;
-use super::record::{CLAIM_AND, Ends, Record};
+use super::record::{Ends, Record, demands};
 use super::widen::{Widening, widens, widens_within};
 use crate::model::{
     Activation, Coverage, Effect, FactKey, FactKind, NOT_READ, Permission, PermissionSet, Sym,
@@ -582,7 +582,7 @@ fn finish(
         }
         // All claims of a trust must hold.
         (Some(before), Some(after))
-            if is.key.kind == FactKind::Trust && within(&before, &after) =>
+            if is.key.kind == FactKind::Trust && demands(&after, &before) =>
         {
             found.push((
                 ChangeKind::Narrowed,
@@ -590,7 +590,7 @@ fn finish(
             ));
         }
         (Some(before), Some(after))
-            if is.key.kind == FactKind::Trust && within(&after, &before) =>
+            if is.key.kind == FactKind::Trust && demands(&before, &after) =>
         {
             found.push((
                 ChangeKind::Widened,
@@ -605,6 +605,27 @@ fn finish(
                 after.as_deref().unwrap_or_default()
             ),
         )),
+    }
+    let gained: Vec<&str> = is
+        .brings
+        .iter()
+        .filter(|one| !was.brings.iter().any(|had| is_some_of(one, had)))
+        .map(|one| one.as_str())
+        .collect();
+    if !gained.is_empty() {
+        // Which policies ask for it is not known: not all of them are read.
+        found.push((
+            ChangeKind::PossiblyWidened,
+            format!(
+                "who comes in may now bring {}, for which policies may ask",
+                gained.join(", ")
+            ),
+        ));
+    } else if was.brings != is.brings {
+        found.push((
+            ChangeKind::Narrowed,
+            "who comes in may bring less along".to_owned(),
+        ));
     }
     if was.permissions != is.permissions || was.limits != is.limits {
         let before = was.permissions.and_then(|digest| old.permissions(digest));
@@ -655,10 +676,10 @@ fn finish(
     found
 }
 
-/// Whether all claims of `few` are among those of `many`.
-fn within(few: &str, many: &str) -> bool {
-    few.split(CLAIM_AND)
-        .all(|claim| many.split(CLAIM_AND).any(|other| other == claim))
+/// Whether what may be brought along is another, or the same under conditions.
+fn is_some_of(one: &str, other: &str) -> bool {
+    let under = one.strip_prefix(other);
+    under.is_some_and(|under| under.is_empty() || under.starts_with(' '))
 }
 
 /// Whether `was` denies something that `is` does not: its denies, read as allows, are

@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Activation, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet, PermissionSetRef,
-    Sym, System, Tier, Trust, Value, Verdict,
+    Activation, Attrs, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet,
+    PermissionSetRef, Sym, System, Tier, Trust, Value, Verdict,
 };
 
 /// What stands between the claims of a trust, all of which must be presented.
-pub(super) const CLAIM_AND: &str = " & ";
+const CLAIM_AND: &str = " & ";
+/// What stands behind a claim whose value may be written in any case.
+const ANY_CASE: &str = " in any case";
+/// What stands behind a claim that need not be presented.
+const IF_PRESENT: &str = " if present";
 
 /// Whether something ends by itself. A baseline keeps no dates, so that a grant that
 /// is renewed day by day does not change it every day.
@@ -75,6 +79,38 @@ pub struct Record {
     /// What cuts that, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Sym>,
+    /// What whoever comes in by a trust may bring along, each with its conditions
+    /// behind it.
+    #[serde(default, skip_serializing_if = "<[Sym]>::is_empty")]
+    pub brings: Box<[Sym]>,
+    /// Its holder stands for whoever gets the document, who stay when it goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whoever: bool,
+}
+
+impl Record {
+    /// A record of which nothing more is said; `place` is system and tenant.
+    fn new(place: (System, Sym), who: Sym, what: String, key: FactKey) -> Self {
+        Record {
+            system: place.0,
+            tenant: place.1,
+            who,
+            what: Sym::from(what),
+            scope: None,
+            key,
+            uid: None,
+            tier: Tier::None,
+            verdict: Verdict::Yes,
+            activation: None,
+            ends: None,
+            owner: None,
+            condition: None,
+            permissions: None,
+            limits: None,
+            brings: Box::default(),
+            whoever: false,
+        }
+    }
 }
 
 /// The records of an inventory, sorted for review, with the permission documents
@@ -87,21 +123,16 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
 
     for fact in &inventory.identities {
         all.push(Record {
-            system: fact.system,
-            tenant: fact.tenant,
-            who: fact.id,
-            what: Sym::new(&format!("identity {}", fact.kind.as_str())),
-            scope: None,
-            key: inventory.identity_key(fact),
             uid: uid(fact.uid, fact.id),
             tier: fact.tier,
             verdict: on(fact.active),
-            activation: None,
-            ends: None,
             owner: fact.owner,
-            condition: None,
-            permissions: None,
-            limits: None,
+            ..Record::new(
+                (fact.system, fact.tenant),
+                fact.id,
+                format!("identity {}", fact.kind.as_str()),
+                inventory.identity_key(fact),
+            )
         });
     }
     for fact in &inventory.entitlements {
@@ -117,15 +148,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             .map(|via| format!(" via {via}"))
             .unwrap_or_default();
         all.push(Record {
-            system: fact.system,
-            tenant: fact.tenant,
-            who: who.id,
-            what: Sym::new(&format!(
-                "{} {} on {}{via}",
-                fact.mechanism, fact.privilege, fact.scope
-            )),
             scope: (fact.scope != "*").then_some(fact.scope),
-            key: inventory.entitlement_key(fact),
             uid: uid(who.uid, who.id),
             tier: fact.tier,
             verdict: fact.verdict,
@@ -135,46 +158,48 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             condition: fact.residual,
             permissions,
             limits,
+            whoever: who.attrs.get(Sym::of("whoever")) == Some(&Value::Bool(true)),
+            ..Record::new(
+                (fact.system, fact.tenant),
+                who.id,
+                format!(
+                    "{} {} on {}{via}",
+                    fact.mechanism, fact.privilege, fact.scope
+                ),
+                inventory.entitlement_key(fact),
+            )
         });
     }
     for fact in &inventory.credentials {
         let who = fact.identity.map(|at| inventory.identity(at));
         all.push(Record {
-            system: fact.system,
-            tenant: fact.tenant,
-            who: who.map_or(fact.name, |who| who.id),
-            what: Sym::new(&format!("{} {}", fact.kind, fact.id)),
-            scope: None,
-            key: inventory.credential_key(fact),
             uid: who.and_then(|who| uid(who.uid, who.id)),
             tier: fact.tier,
             verdict: on(fact.active),
-            activation: None,
             ends: Some(fact.expires.into()),
             owner: fact.owner,
-            condition: None,
-            permissions: None,
-            limits: None,
+            ..Record::new(
+                (fact.system, fact.tenant),
+                who.map_or(fact.name, |who| who.id),
+                format!("{} {}", fact.kind, fact.id),
+                inventory.credential_key(fact),
+            )
         });
     }
     for fact in &inventory.trusts {
         let target = inventory.identity(fact.target);
         all.push(Record {
-            system: fact.system,
-            tenant: fact.tenant,
-            who: target.id,
-            what: Sym::new(&format!("trusts {} {}", fact.kind.as_str(), fact.trustee)),
-            scope: None,
-            key: inventory.trust_key(fact),
             uid: uid(target.uid, target.id),
             tier: fact.tier,
             verdict: fact.verdict,
-            activation: None,
-            ends: None,
-            owner: None,
             condition: condition(fact),
-            permissions: None,
-            limits: None,
+            brings: listed(&fact.attrs, "brings").into(),
+            ..Record::new(
+                (fact.system, fact.tenant),
+                target.id,
+                format!("trusts {} {}", fact.kind.as_str(), fact.trustee),
+                inventory.trust_key(fact),
+            )
         });
     }
     for fact in &inventory.paths {
@@ -183,41 +208,25 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             .to
             .map_or(fact.tier.as_str(), |to| inventory.identity(to).id.as_str());
         all.push(Record {
-            system: fact.system,
-            tenant: fact.tenant,
-            who: from.id,
-            what: Sym::new(&format!("reaches {to} by {}", fact.technique)),
-            scope: None,
-            key: inventory.path_key(fact),
             uid: uid(from.uid, from.id),
             tier: fact.tier,
             verdict: fact.verdict,
-            activation: None,
-            ends: None,
-            owner: None,
             condition: fact.residual,
-            permissions: None,
-            limits: None,
+            ..Record::new(
+                (fact.system, fact.tenant),
+                from.id,
+                format!("reaches {to} by {}", fact.technique),
+                inventory.path_key(fact),
+            )
         });
     }
     for fact in &inventory.tenants {
-        all.push(Record {
-            system: fact.system,
-            tenant: fact.id,
-            who: fact.id,
-            what: Sym::new("tenant"),
-            scope: None,
-            key: inventory.tenant_key(fact),
-            uid: None,
-            tier: Tier::None,
-            verdict: Verdict::Yes,
-            activation: None,
-            ends: None,
-            owner: None,
-            condition: None,
-            permissions: None,
-            limits: None,
-        });
+        all.push(Record::new(
+            (fact.system, fact.id),
+            fact.id,
+            "tenant".to_owned(),
+            inventory.tenant_key(fact),
+        ));
     }
     sort(&mut all);
     // One fact stated twice (two statements of one trust) is one line.
@@ -276,30 +285,37 @@ fn uid(uid: Sym, id: Sym) -> Option<Sym> {
     (uid != id).then_some(uid)
 }
 
+/// An attribute that is a list; empty where it is not set.
+fn listed<'a>(attrs: &'a Attrs, name: &'static str) -> &'a [Sym] {
+    match attrs.get(Sym::of(name)) {
+        Some(Value::List(list)) => list,
+        _ => &[],
+    }
+}
+
 /// The claims a trust demands, as canonical text.
 fn condition(trust: &Trust) -> Option<Sym> {
-    let kept_out = match trust.attrs.get(Sym::of("kept_out")) {
-        Some(Value::List(list)) => &**list,
-        _ => &[],
-    };
+    let kept_out = listed(&trust.attrs, "kept_out");
     let mut parts: Vec<String> = trust
         .claims
         .iter()
         .map(|claim| {
             let mut values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
             values.sort_unstable();
-            let test = match claim.test {
-                ClaimTest::Equals => "=",
-                ClaimTest::Like => "~",
-                ClaimTest::NotEquals => "!=",
-                ClaimTest::NotLike => "!~",
+            let (test, case) = match claim.test {
+                ClaimTest::Equals => ("=", ""),
+                ClaimTest::EqualsIgnoreCase => ("=", ANY_CASE),
+                ClaimTest::Like => ("~", ""),
+                ClaimTest::NotEquals => ("!=", ""),
+                ClaimTest::NotEqualsIgnoreCase => ("!=", ANY_CASE),
+                ClaimTest::NotLike => ("!~", ""),
             };
             let absent = if claim.holds_when_absent {
-                " if present"
+                IF_PRESENT
             } else {
                 ""
             };
-            format!("{}{test}{}{absent}", claim.name, values.join("|"))
+            format!("{}{test}{}{case}{absent}", claim.name, values.join("|"))
         })
         .chain(trust.residual.map(|residual| residual.to_string()))
         .chain(kept_out.iter().map(|who| format!("not {who}")))
@@ -307,6 +323,32 @@ fn condition(trust: &Trust) -> Option<Sym> {
     parts.sort();
     parts.dedup();
     (!parts.is_empty()).then(|| Sym::new(&parts.join(CLAIM_AND)))
+}
+
+/// Whether whoever presents what `many` demands of a trust presents what `few` does.
+pub(super) fn demands(many: &str, few: &str) -> bool {
+    few.split(CLAIM_AND)
+        .all(|few| many.split(CLAIM_AND).any(|many| implies(many, few)))
+}
+
+/// Whether one claim holds wherever another does: it is the same, or the same less
+/// strictly.
+fn implies(one: &str, other: &str) -> bool {
+    /// The claim itself, whether in any case, whether it may be absent.
+    fn parts(claim: &str) -> (&str, bool, bool) {
+        let bare = claim.strip_suffix(IF_PRESENT);
+        let (claim, absent) = (bare.unwrap_or(claim), bare.is_some());
+        let bare = claim.strip_suffix(ANY_CASE);
+        (bare.unwrap_or(claim), bare.is_some(), absent)
+    }
+    let ((own, own_case, own_absent), (its, its_case, its_absent)) = (parts(one), parts(other));
+    let test = own.find(['=', '~', '!']).map_or("", |at| &own[at..]);
+    // To be none of some texts in any case is to be none of them.
+    let case = match test.starts_with('!') {
+        true => own_case >= its_case,
+        false => own_case <= its_case,
+    };
+    own == its && case && own_absent <= its_absent
 }
 
 /// A short digest of a permission document in its canonical order.

@@ -81,6 +81,12 @@ impl Pattern {
         &self.tokens
     }
 
+    /// The pattern with its ASCII letters in lower case.
+    pub fn to_ascii_lowercase(&self) -> Self {
+        // No wildcard is a letter.
+        Pattern::from_tokens(self.tokens.to_ascii_lowercase())
+    }
+
     /// Whether this is the single `*`.
     pub fn is_everything(&self) -> bool {
         self.shape == Shape::Everything

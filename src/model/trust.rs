@@ -52,13 +52,51 @@ impl TrustKind {
 pub enum ClaimTest {
     /// The value equals one of the texts.
     Equals,
+    /// The value equals one of the texts but for the case of ASCII letters.
+    EqualsIgnoreCase,
     /// The value matches one of the patterns, `*` for any text and `?` for one
     /// character, both crossing `/` and `:`.
     Like,
     /// The value is none of the texts.
     NotEquals,
+    /// The value is none of the texts, whatever the case of its ASCII letters.
+    NotEqualsIgnoreCase,
     /// The value matches none of the patterns.
     NotLike,
+}
+
+impl ClaimTest {
+    /// How the test reads between a claim and its values.
+    pub const fn words(self) -> &'static str {
+        match self {
+            ClaimTest::Equals => "is",
+            ClaimTest::EqualsIgnoreCase => "is, in any case,",
+            ClaimTest::Like => "is like",
+            ClaimTest::NotEquals => "is not",
+            ClaimTest::NotEqualsIgnoreCase => "is not, in any case,",
+            ClaimTest::NotLike => "is not like",
+        }
+    }
+
+    /// Whether only the values listed pass.
+    pub const fn is_positive(self) -> bool {
+        matches!(
+            self,
+            ClaimTest::Equals | ClaimTest::EqualsIgnoreCase | ClaimTest::Like
+        )
+    }
+
+    /// The test that passes where this one does not.
+    pub const fn inverse(self) -> Self {
+        match self {
+            ClaimTest::Equals => ClaimTest::NotEquals,
+            ClaimTest::EqualsIgnoreCase => ClaimTest::NotEqualsIgnoreCase,
+            ClaimTest::Like => ClaimTest::NotLike,
+            ClaimTest::NotEquals => ClaimTest::Equals,
+            ClaimTest::NotEqualsIgnoreCase => ClaimTest::EqualsIgnoreCase,
+            ClaimTest::NotLike => ClaimTest::Like,
+        }
+    }
 }
 
 /// A condition on what the trusted side presents (a token's claim, a tag, an id).

@@ -77,14 +77,20 @@ pub(super) fn fit(claims: &[Claim], shown: impl Fn(&str) -> Shown) -> Fit {
 
 fn passes(test: &Claim, text: &str) -> bool {
     let equals = || test.values.iter().any(|value| value == text);
+    let equals_folded = || {
+        let mut values = test.values.iter();
+        values.any(|value| value.eq_ignore_ascii_case(text))
+    };
     let like = || {
         let mut values = test.values.iter();
         values.any(|value| Pattern::glob(value).matches(text))
     };
     match test.test {
         ClaimTest::Equals => equals(),
+        ClaimTest::EqualsIgnoreCase => equals_folded(),
         ClaimTest::Like => like(),
         ClaimTest::NotEquals => !equals(),
+        ClaimTest::NotEqualsIgnoreCase => !equals_folded(),
         ClaimTest::NotLike => !like(),
     }
 }
@@ -101,6 +107,14 @@ fn some_choice(pattern: Pattern, except: &[Sym], tests: &[&Claim]) -> bool {
                     .map(|value| Pattern::literal(value))
                     .collect();
             }
+            ClaimTest::EqualsIgnoreCase => {
+                // A literal is one of the values; a pattern lets the case be chosen.
+                left.retain(|one| {
+                    let folded = one.to_ascii_lowercase();
+                    let mut values = test.values.iter();
+                    values.any(|value| folded.matches(&value.to_ascii_lowercase()))
+                });
+            }
             ClaimTest::Like => {
                 let values: Vec<Pattern> = test
                     .values
@@ -112,7 +126,7 @@ fn some_choice(pattern: Pattern, except: &[Sym], tests: &[&Claim]) -> bool {
                     .flat_map(|one| values.iter().filter_map(|value| one.intersection(value)))
                     .collect();
             }
-            ClaimTest::NotEquals | ClaimTest::NotLike => {}
+            ClaimTest::NotEquals | ClaimTest::NotEqualsIgnoreCase | ClaimTest::NotLike => {}
         }
     }
     left.iter().any(|one| match one.as_literal() {
@@ -140,7 +154,7 @@ mod tests {
             name: Sym::new(name),
             test,
             values: values.iter().map(|value| Sym::new(value)).collect(),
-            holds_when_absent: matches!(test, ClaimTest::NotEquals | ClaimTest::NotLike),
+            holds_when_absent: !test.is_positive(),
         }
     }
 
@@ -183,7 +197,24 @@ mod tests {
             claim("sub", NotEquals, &["repo:o/r:ref:refs/heads/main"]),
         ];
         assert_eq!(verdict(&pinched, any_branch()), yes);
-        assert_eq!(verdict(&pinched, main), no);
+        assert_eq!(verdict(&pinched, main.clone()), no);
+
+        let any_case = [claim(
+            "sub",
+            EqualsIgnoreCase,
+            &["REPO:O/R:ref:refs/heads/main"],
+        )];
+        assert_eq!(verdict(&any_case, main.clone()), yes);
+        assert_eq!(verdict(&any_case, any_branch()), yes);
+        let other = || Shown::Text(Sym::new("repo:o/other:ref:refs/heads/main"));
+        assert_eq!(verdict(&any_case, other()), no);
+        let spared = [claim(
+            "sub",
+            NotEqualsIgnoreCase,
+            &["REPO:O/R:ref:refs/heads/main"],
+        )];
+        assert_eq!(verdict(&spared, main), no);
+        assert_eq!(verdict(&spared, other()), yes);
     }
 
     #[test]

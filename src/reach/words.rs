@@ -3,9 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::graph::{Basis, Edge, Graph, Kind, Life, Node, What};
-use crate::model::{
-    Attrs, Claim, ClaimTest, Evidence, Gate, Inventory, Path, Step, Sym, System, Value,
-};
+use crate::model::{Attrs, Claim, Evidence, Gate, Inventory, Path, Step, Sym, System, Value};
 
 pub(super) fn system(inventory: &Inventory, graph: &Graph, node: Node) -> System {
     match graph.what(node) {
@@ -207,12 +205,7 @@ fn evidence(inventory: &Inventory, graph: &Graph, edge: &Edge) -> Vec<Evidence> 
 }
 
 fn said(claim: &Claim) -> String {
-    let test = match claim.test {
-        ClaimTest::Equals => "is",
-        ClaimTest::Like => "is like",
-        ClaimTest::NotEquals => "is not",
-        ClaimTest::NotLike => "is not like",
-    };
+    let test = claim.test.words();
     let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
     let absent = if claim.holds_when_absent {
         " (or absent)"

@@ -7,8 +7,8 @@ use super::message::for_people;
 use super::rule::Rule;
 use super::value::{Object, Scope};
 use crate::model::{
-    Activation, ClaimTest, Credential, Entitlement, EntitlementId, Evidence, FactKey, Finding,
-    Grant, Identity, Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
+    Activation, Credential, Entitlement, EntitlementId, Evidence, FactKey, Finding, Grant,
+    Identity, Inventory, Location, Moment, Path, Step, Subject, Sym, System, Tier, Trust,
 };
 
 /// Most pieces of evidence shown for one finding.
@@ -240,12 +240,7 @@ fn trust(fact: &Trust, inventory: &Inventory) -> Facts {
         .at(fact.location),
     ];
     for claim in &fact.claims {
-        let test = match claim.test {
-            ClaimTest::Equals => "is",
-            ClaimTest::Like => "is like",
-            ClaimTest::NotEquals => "is not",
-            ClaimTest::NotLike => "is not like",
-        };
+        let test = claim.test.words();
         let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
         let absent = if claim.holds_when_absent {
             " or is absent"

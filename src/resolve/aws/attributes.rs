@@ -109,6 +109,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
 
     // A trust (one statement of a role's trust policy × one principal).
     on(Trust, "actions", List, "sts actions it allows"),
+    on(Trust, "brings", List, "what who comes in may bring along for policies to ask for: `session tags` (aws:PrincipalTag), `source identity` (aws:SourceIdentity), with their own conditions"),
     on(Trust, "account_root", Bool, "it trusts a whole account, whoever that account lets"),
     on(Trust, "external_id", Bool, "an external id must be presented"),
     on(Trust, "organization", List, "organisation ids or paths it is limited to (aws:PrincipalOrgID, aws:PrincipalOrgPaths)"),

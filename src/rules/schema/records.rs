@@ -21,7 +21,7 @@ enums! {
     ACTIVATION "activation" ["standing" "eligible" "jit" "break-glass" "exception" "unknown"]
     IDENTITY_KIND "identity kind" ["human" "group" "workload" "agent" "external" "anonymous"]
     TRUST_KIND "trust kind" ["anyone" "tenant" "identity" "service" "saml" "oidc" "service-account" "shared-secret"]
-    CLAIM_TEST "claim test" ["equals" "like" "not-equals" "not-like"]
+    CLAIM_TEST "claim test" ["equals" "equals-ignore-case" "like" "not-equals" "not-equals-ignore-case" "not-like"]
     GATE "gate" ["none" "unproved" "proved" "unknown"]
     GRANT_KIND "grant kind" ["assignment" "activation" "membership" "binding" "session" "lease" "credential" "eligibility"]
     PROGRESS "progress" ["pending" "refused" "issued" "failed"]
@@ -336,8 +336,10 @@ mod tests {
         let test = |test: ClaimTest| serde_json::to_value(test).unwrap();
         for value in [
             ClaimTest::Equals,
+            ClaimTest::EqualsIgnoreCase,
             ClaimTest::Like,
             ClaimTest::NotEquals,
+            ClaimTest::NotEqualsIgnoreCase,
             ClaimTest::NotLike,
         ] {
             assert_eq!(test(value), CLAIM_TEST.names[value as usize]);

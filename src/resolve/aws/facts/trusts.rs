@@ -266,6 +266,10 @@ impl<'w> Facts<'w, '_> {
         let account = fact.trustee_tenant;
         let actions: Vec<Sym> = trustee.actions.iter().map(|name| Sym::of(name)).collect();
         fact.attrs.set("actions", actions);
+        if trustee.verdict != Verdict::No && !trustee.brings.is_empty() {
+            let brings: Vec<Sym> = trustee.brings.iter().map(|what| Sym::new(what)).collect();
+            fact.attrs.set("brings", brings);
+        }
         let seconds = subject.holder.and_then(|holder| holder.max_session);
         if let Some(seconds) = seconds {
             fact.attrs
@@ -419,7 +423,8 @@ impl<'w> Facts<'w, '_> {
             add("holds-when-absent");
         }
         let dead = claims("sub").any(|claim| {
-            claim.test == ClaimTest::Equals && claim.values.iter().all(|value| value.contains('*'))
+            let exact = matches!(claim.test, ClaimTest::Equals | ClaimTest::EqualsIgnoreCase);
+            exact && claim.values.iter().all(|value| value.contains('*'))
         });
         if dead {
             add("dead");
@@ -491,7 +496,7 @@ fn stranger() -> Option<Principal> {
 /// Whether a claim keeps anybody out: it must be there and be something.
 fn guards(claim: &Claim) -> bool {
     !claim.holds_when_absent
-        && matches!(claim.test, ClaimTest::Equals | ClaimTest::Like)
+        && claim.test.is_positive()
         && !claim
             .values
             .iter()

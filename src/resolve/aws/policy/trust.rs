@@ -1,7 +1,8 @@
 //! Whom a role's trust policy lets in.
 //!
-//! [`trustees`] lists every principal an allow names, with the claims it must present
-//! and what the denies leave of it; [`admits`] decides one caller exactly.
+//! [`trustees`] lists every principal an allow names, with the claims it must present,
+//! what it may bring along and what the denies leave of it; [`admits`] decides one
+//! caller exactly.
 
 use super::compiled::Policy;
 use super::condition::{Base, Condition, Quantifier};
@@ -20,6 +21,16 @@ pub const TRUST_ACTIONS: &[&str] = &[
     "sts:TagSession",
 ];
 
+/// Actions that let nobody in themselves. They let who comes in bring something along
+/// that policies may ask for afterwards: tags of the session (`aws:PrincipalTag`) and
+/// who is behind it (`aws:SourceIdentity`). A caller who must bring it, as one whose
+/// own session has it already, is not let in without (IAM User Guide, "Pass session
+/// tags in AWS STS" and "Monitor and control actions taken with assumed roles").
+const BRINGING: &[(&str, &str)] = &[
+    ("sts:SetSourceIdentity", "source identity"),
+    ("sts:TagSession", "session tags"),
+];
+
 /// A principal that a statement of a trust policy names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trustee {
@@ -33,6 +44,9 @@ pub struct Trustee {
     pub account: Option<Box<str>>,
     /// How it may be assumed: some of [`TRUST_ACTIONS`].
     pub actions: Vec<&'static str>,
+    /// What it may bring along, of whichever statement: `session tags`, `source
+    /// identity`, and under which conditions other than those it comes in under.
+    pub brings: Vec<String>,
     /// What must be presented.
     pub claims: Vec<Claim>,
     /// Conditions beyond the claims, as text.
@@ -54,7 +68,7 @@ pub fn trustees(policy: &Policy) -> Vec<Trustee> {
         .iter()
         .filter(|statement| statement.effect == Effect::Deny)
         .collect();
-    let mut found = Vec::new();
+    let mut found: Vec<(Trustee, &Named)> = Vec::new();
     for (index, statement) in (0..).zip(statements) {
         let Some(principals) = &statement.principals else {
             continue;
@@ -63,27 +77,99 @@ pub fn trustees(policy: &Policy) -> Vec<Trustee> {
             continue;
         }
         // Everyone but a few is everyone.
-        let everyone = [Named::Anyone];
         let list = if principals.not {
-            &everyone
+            &[Named::Anyone]
         } else {
             &*principals.list
         };
-        let first = found.len();
         for named in list {
-            found.extend(trustee(index, statement, named, &denies));
-        }
-        if principals.not {
-            for trustee in &mut found[first..] {
-                let names = principals
-                    .list
-                    .iter()
-                    .map(|named| named.as_str().to_owned());
-                trustee.kept_out.extend(names);
+            let Some(mut trustee) = trustee(index, statement, named, &denies) else {
+                continue;
+            };
+            if principals.not {
+                let names = principals.list.iter().map(Named::as_str);
+                trustee.kept_out.extend(names.map(str::to_owned));
             }
+            found.push((trustee, named));
         }
     }
-    found
+    bring(found)
+}
+
+/// Lets what statements say only of what is brought along be said of those who come in
+/// by other statements.
+fn bring(found: Vec<(Trustee, &Named)>) -> Vec<Trustee> {
+    let (helping, mut entering): (Vec<_>, Vec<_>) = found.into_iter().partition(|(trustee, _)| {
+        let mut actions = trustee.actions.iter();
+        actions.all(|action| BRINGING.iter().any(|(own, _)| own == action))
+    });
+    let mut alone = Vec::new();
+    for (helper, whose) in helping {
+        let mut helps = false;
+        for (trustee, named) in &mut entering {
+            let as_one = match (includes(whose, named), includes(named, whose)) {
+                (true, _) => String::new(),
+                (false, true) => format!(" as {}", whose.as_str()),
+                (false, false) => continue,
+            };
+            helps = true;
+            let under = helper.conditions();
+            let brings = helper.brings.iter();
+            trustee
+                .brings
+                .extend(brings.map(|what| format!("{what}{as_one}{under}")));
+        }
+        if !helps {
+            alone.push(helper);
+        }
+    }
+    let mut all: Vec<Trustee> = entering.into_iter().map(|(trustee, _)| trustee).collect();
+    for trustee in &mut all {
+        let plain: Vec<&str> = BRINGING.iter().map(|(_, what)| *what).collect();
+        let whole: Vec<&str> = plain
+            .into_iter()
+            .filter(|what| trustee.brings.iter().any(|own| own == what))
+            .collect();
+        trustee.brings.retain(|own| {
+            let mut whole = whole.iter();
+            !whole.any(|what| own.starts_with(what) && own != what)
+        });
+        trustee.brings.sort();
+        trustee.brings.dedup();
+    }
+    all.extend(alone);
+    all.sort_by_key(|trustee| trustee.statement);
+    all
+}
+
+impl Trustee {
+    /// Under which conditions its statement holds, to stand behind what it allows;
+    /// empty where there are none.
+    fn conditions(&self) -> String {
+        let claims = self.claims.iter().map(|claim| {
+            let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
+            let absent = match claim.holds_when_absent {
+                true => " or is absent",
+                false => "",
+            };
+            format!(
+                "{} {} {}{absent}",
+                claim.name,
+                claim.test.words(),
+                values.join(" or ")
+            )
+        });
+        let kept_out = self.kept_out.iter().map(|who| format!("it is not {who}"));
+        let mut all: Vec<String> = claims
+            .chain(self.residual.clone())
+            .chain(kept_out)
+            .collect();
+        all.sort();
+        match all.is_empty() {
+            true => String::new(),
+            false => format!(" where {}", all.join(" and ")),
+        }
+    }
 }
 
 fn trustee(
@@ -161,6 +247,11 @@ fn trustee(
     }
     let dead = matches!(named, Named::Dead(_));
     let usable = left.iter().any(|(text, _)| assumes(kind, text));
+    let brings = BRINGING
+        .iter()
+        .filter(|(action, _)| left.iter().any(|(own, _)| own == action))
+        .map(|(_, what)| (*what).to_owned())
+        .collect();
     if !usable || dead {
         verdict = Verdict::No;
         left = all;
@@ -176,6 +267,7 @@ fn trustee(
         name: named.as_str().into(),
         account: account.map(Into::into),
         actions: left.into_iter().map(|(text, _)| text).collect(),
+        brings,
         claims,
         residual: (!residual.is_empty()).then(|| residual.join(" and ")),
         kept_out,
@@ -220,14 +312,20 @@ fn is_among(entry: &Named, named: &Named) -> bool {
 
 /// Whether a deny's principals include all of `named`.
 fn concerns(list: &Principals, named: &Named) -> bool {
-    let listed = list.list.iter().any(|entry| match (entry, named) {
-        (Named::Anyone, _) => true,
-        (Named::Account(account), Named::Arn(principal)) => {
-            !list.not && **account == *principal.account()
-        }
-        (entry, named) => entry == named,
+    let listed = list.list.iter().any(|entry| match list.not {
+        true => *entry == Named::Anyone || entry == named,
+        false => includes(entry, named),
     });
     listed != list.not
+}
+
+/// Whether an entry stands for all that `named` does.
+fn includes(entry: &Named, named: &Named) -> bool {
+    match (entry, named) {
+        (Named::Anyone, _) => true,
+        (Named::Account(account), Named::Arn(principal)) => **account == *principal.account(),
+        (entry, named) => entry == named,
+    }
 }
 
 /// Claims a set of conditions asks for, and the conditions that are no claims.
@@ -267,9 +365,11 @@ fn claim(condition: &Condition) -> Option<Claim> {
     let variables = condition.source.iter().any(|value| value.contains("${"));
     let name = claim_name(condition.folded_key()).filter(|_| !variables)?;
     let test = match condition.operator.base {
-        Base::StringEquals | Base::StringEqualsIgnoreCase | Base::Bool => ClaimTest::Equals,
+        Base::StringEquals | Base::Bool => ClaimTest::Equals,
+        Base::StringEqualsIgnoreCase => ClaimTest::EqualsIgnoreCase,
         Base::StringLike | Base::ArnLike | Base::ArnEquals => ClaimTest::Like,
-        Base::StringNotEquals | Base::StringNotEqualsIgnoreCase => ClaimTest::NotEquals,
+        Base::StringNotEquals => ClaimTest::NotEquals,
+        Base::StringNotEqualsIgnoreCase => ClaimTest::NotEqualsIgnoreCase,
         Base::StringNotLike | Base::ArnNotLike | Base::ArnNotEquals => ClaimTest::NotLike,
         _ => return None,
     };
@@ -295,12 +395,7 @@ fn inverse(condition: &Condition) -> Option<Claim> {
     }
     let mut claim = claim(condition)?;
     claim.holds_when_absent = condition.holds_without_key() == Verdict::No;
-    claim.test = match claim.test {
-        ClaimTest::Equals => ClaimTest::NotEquals,
-        ClaimTest::Like => ClaimTest::NotLike,
-        ClaimTest::NotEquals => ClaimTest::Equals,
-        ClaimTest::NotLike => ClaimTest::Like,
-    };
+    claim.test = claim.test.inverse();
     Some(claim)
 }
 
@@ -419,7 +514,7 @@ mod tests {
                 trustee.actions,
                 claims.join("; "),
                 trustee.residual.as_deref().unwrap_or("-"),
-            )
+            ) + &format!(" {:?}", trustee.brings)
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -436,14 +531,14 @@ mod tests {
             {"Effect": "Allow", "Principal": "*", "Action": "s3:*"},
         ]));
         insta::assert_snapshot!(list, @r#"
-yes anyone * ["sts:AssumeRole", "sts:TagSession"] [] -
-yes tenant 444455556666 ["sts:AssumeRole", "sts:TagSession"] [] -
-yes identity arn:aws:iam::444455556666:role/x ["sts:AssumeRole", "sts:TagSession"] [] -
-no identity AROAEXAMPLE ["sts:AssumeRole", "sts:TagSession"] [] -
-yes service ec2.amazonaws.com ["sts:AssumeRole", "sts:TagSession"] [] -
-no saml arn:aws:iam::111122223333:saml-provider/idp ["sts:AssumeRole", "sts:TagSession"] [] -
-no oidc accounts.google.com ["sts:AssumeRole", "sts:TagSession"] [] -
-yes anyone * ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession"] [] -
+yes anyone * ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+yes tenant 444455556666 ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+yes identity arn:aws:iam::444455556666:role/x ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+no identity AROAEXAMPLE ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+yes service ec2.amazonaws.com ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+no saml arn:aws:iam::111122223333:saml-provider/idp ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+no oidc accounts.google.com ["sts:AssumeRole", "sts:TagSession"] [] - ["session tags"]
+yes anyone * ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession"] [] - ["session tags", "source identity"]
 "#);
     }
 
@@ -465,9 +560,9 @@ yes anyone * ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWeb
                 "Null": {"token.actions.githubusercontent.com:sub": "false"}}},
         ]));
         insta::assert_snapshot!(list, @r#"
-conditional tenant 444455556666 ["sts:AssumeRole"] [external-id Equals ["x"]; principal-org-id Equals ["o-1"]] IpAddress(aws:SourceIp, "10.0.0.0/8")
-yes oidc arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com ["sts:AssumeRoleWithWebIdentity"] [sub Like ["repo:acme/*"] or absent; aud Equals ["sts.amazonaws.com"] or absent] -
-yes oidc arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com ["sts:AssumeRoleWithWebIdentity"] [sub Like ["repo:acme/*"]] -
+conditional tenant 444455556666 ["sts:AssumeRole"] [external-id Equals ["x"]; principal-org-id Equals ["o-1"]] IpAddress(aws:SourceIp, "10.0.0.0/8") []
+yes oidc arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com ["sts:AssumeRoleWithWebIdentity"] [sub Like ["repo:acme/*"] or absent; aud Equals ["sts.amazonaws.com"] or absent] - []
+yes oidc arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com ["sts:AssumeRoleWithWebIdentity"] [sub Like ["repo:acme/*"]] - []
 "#);
     }
 
@@ -483,9 +578,56 @@ yes oidc arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com ["sts:
              "Condition": {"StringNotEquals": {"sts:ExternalId": "x"}}},
         ]));
         insta::assert_snapshot!(list, @r#"
-conditional tenant 444455556666 ["sts:AssumeRole", "sts:TagSession"] [external-id Equals ["x"]] not (Bool(aws:SecureTransport, "false"))
-no tenant 777788889999 ["sts:AssumeRole", "sts:TagSession"] [] -
+conditional tenant 444455556666 ["sts:AssumeRole", "sts:TagSession"] [external-id Equals ["x"]] not (Bool(aws:SecureTransport, "false")) ["session tags"]
+no tenant 777788889999 ["sts:AssumeRole", "sts:TagSession"] [] - []
 "#);
+    }
+
+    #[test]
+    fn what_may_be_brought_along_is_said_of_who_comes_in() {
+        let role = "arn:aws:iam::444455556666:role/x";
+        let brings = |statements: Value| -> Vec<Vec<String>> {
+            let list = trustees(&policy(statements));
+            list.into_iter().map(|trustee| trustee.brings).collect()
+        };
+        let enters = |who: &str| json!({"Effect": "Allow", "Principal": {"AWS": who}, "Action": "sts:AssumeRole"});
+        let tags = |who: &str, condition: Value| {
+            json!({"Effect": "Allow", "Principal": {"AWS": who}, "Action": "sts:TagSession",
+                   "Condition": condition})
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(brings(json!([enters(role)])), [none]);
+        let whole = json!([{"Effect": "Allow", "Principal": {"AWS": role},
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]}]);
+        assert_eq!(brings(whole), [["session tags", "source identity"]]);
+        let apart = json!([enters(role), tags("444455556666", json!({}))]);
+        assert_eq!(brings(apart), [["session tags"]]);
+        let team = json!({"StringEquals": {"aws:RequestTag/team": "web"}});
+        let under = json!([enters(role), tags(role, team.clone())]);
+        assert_eq!(
+            brings(under),
+            [["session tags where request-tag/team is web"]]
+        );
+        let freely = json!([enters(role), tags(role, team), tags("*", json!({}))]);
+        assert_eq!(brings(freely), [["session tags"]]);
+        let some = json!([enters("444455556666"), tags(role, json!({}))]);
+        assert_eq!(brings(some), [[format!("session tags as {role}")]]);
+        let denied = json!([enters(role), tags(role, json!({})), {"Effect": "Deny",
+            "Principal": "*", "Action": "sts:TagSession"}]);
+        assert_eq!(brings(denied), [none]);
+        // Who is not let in brings nothing.
+        let nobody = json!([enters("777788889999"), tags(role, json!({}))]);
+        assert_eq!(brings(nobody), [vec![], vec!["session tags".to_owned()]]);
+    }
+
+    #[test]
+    fn the_case_of_a_value_is_part_of_its_test() {
+        let list = show(json!([
+            {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole",
+             "Condition": {"StringEqualsIgnoreCase": {"sts:ExternalId": "x"},
+                "StringNotEqualsIgnoreCase": {"aws:PrincipalTag/team": "guests"}}},
+        ]));
+        insta::assert_snapshot!(list, @r#"yes tenant 444455556666 ["sts:AssumeRole"] [external-id EqualsIgnoreCase ["x"]; principal-tag/team NotEqualsIgnoreCase ["guests"] or absent] - []"#);
     }
 
     #[test]
