@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tenure::config::Config;
-use tenure::model::{Inventory, Verdict};
+use tenure::drift::{Baseline, diff, is_more_access};
+use tenure::model::{Inventory, Sym, Value as Attribute, Verdict};
 
 use super::aws_facts::resolve_files;
 
@@ -410,6 +411,15 @@ impl World {
             "Arn": role_arn(name), "AssumeRolePolicyDocument": document(trust),
             "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": document(statements)}]}),
         );
+        self
+    }
+
+    /// A role with this trust policy that may read.
+    fn trusting(mut self, name: &str, trust: Value) -> Self {
+        let reads = json!([statement("Allow", "s3:Get*", json!("*"))]);
+        self = self.role(name, json!("*"), reads);
+        let last = self.roles.last_mut().expect("a role");
+        last["AssumeRolePolicyDocument"] = document(trust);
         self
     }
 
@@ -959,4 +969,106 @@ fn a_resource_control_policy_keeps_strangers_out_of_a_role_that_trusts_them() {
     assert_eq!(trust(&vendor, Some(&spares)).0, "yes");
     assert_eq!(trust(&json!("*"), None), ("yes", true, true));
     assert_eq!(trust(&json!("*"), Some(&perimeter)), ("yes", false, false));
+}
+
+#[test]
+fn a_resource_control_policy_bears_on_who_comes_from_an_identity_provider() {
+    let github = "token.actions.githubusercontent.com";
+    let oidc = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{github}");
+    let saml = format!("arn:aws:iam::{ACCOUNT}:saml-provider/idp");
+    let token = |condition: Value| {
+        json!([{"Effect": "Allow", "Principal": {"Federated": oidc},
+            "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}])
+    };
+    let assertion = json!([{"Effect": "Allow", "Principal": {"Federated": saml},
+        "Action": "sts:AssumeRoleWithSAML",
+        "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}}]);
+    let subject = |operator: &str, value: &str| json!({operator: {format!("{github}:sub"): value}});
+    let main = "repo:acme/app:ref:refs/heads/main";
+    let exact = token(subject("StringEquals", main));
+    let any = token(subject("StringLike", "repo:*"));
+    let deny = |action: &str, condition: Value| {
+        json!([{"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*",
+            "Condition": condition}])
+    };
+    let asked = |trust: &Value, policy: Option<Value>| {
+        let mut world = World::default().trusting("r", trust.clone());
+        if let Some(policy) = policy {
+            world = world.guardrail("RESOURCE_CONTROL_POLICY", "r-1", policy);
+        }
+        let facts = world.resolve();
+        let trust = &facts.trusts[0];
+        let issues = match trust.attrs.get(Sym::new("issues")) {
+            Some(Attribute::List(list)) => list.iter().map(|one| one.to_string()).collect(),
+            _ => Vec::new(),
+        };
+        (trust.verdict.as_str(), trust.external, issues)
+    };
+    let verdict = |trust: &Value, policy: Value| asked(trust, Some(policy)).0;
+    assert_eq!(asked(&exact, None).0, "yes");
+    let always = json!({});
+    let web = "sts:AssumeRoleWithWebIdentity";
+    assert_eq!(verdict(&exact, deny(web, always.clone())), "no");
+    assert_eq!(verdict(&assertion, deny(web, always.clone())), "yes");
+    assert_eq!(
+        verdict(&assertion, deny("sts:AssumeRoleWithSAML", always)),
+        "no"
+    );
+    // Whoever presents a token belongs to no organisation.
+    let organization = json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}});
+    assert_eq!(verdict(&exact, deny("sts:*", organization.clone())), "no");
+    assert_eq!(verdict(&exact, deny("sts:AssumeRole", organization)), "yes");
+    // What the policy asks of the token, the trust may promise.
+    let ours = |owner: &str| deny(web, subject("StringNotLike", &format!("repo:{owner}/*")));
+    assert_eq!(verdict(&exact, ours("acme")), "yes");
+    assert_eq!(verdict(&exact, ours("other")), "no");
+    // Strangers' tokens are kept out, those of ours are not.
+    let (open, external, issues) = asked(&any, None);
+    assert_eq!((open, external), ("yes", true));
+    assert!(issues.contains(&"any-subject".to_owned()), "{issues:?}");
+    let (fenced, external, issues) = asked(&any, Some(ours("our-org")));
+    assert_eq!((fenced, external), ("conditional", false), "{issues:?}");
+    assert!(!issues.contains(&"any-subject".to_owned()), "{issues:?}");
+}
+
+#[test]
+fn a_guardrail_that_is_loosened_gates() {
+    let allow = || json!([statement("Allow", "*", json!("*"))]);
+    let denied = |actions: &str| {
+        json!([
+            statement("Allow", "*", json!("*")),
+            statement("Deny", actions, json!("*"))
+        ])
+    };
+    let scp = "SERVICE_CONTROL_POLICY";
+    let state = |own: &Value, guard: Value| {
+        let facts = World::default()
+            .user("walker", own.clone())
+            .guardrail(scp, "r-1", allow())
+            .guardrail(scp, "ou-1", guard)
+            .guardrail(scp, ACCOUNT, allow())
+            .resolve();
+        Baseline::of(&facts)
+    };
+    let gates = |old: &Baseline, new: &Baseline| -> Vec<String> {
+        diff(old, new, &[])
+            .iter()
+            .filter(|change| is_more_access(change, new))
+            .map(|change| change.details.join("; "))
+            .collect()
+    };
+    let own = json!([statement("Allow", "s3:*", json!("*"))]);
+    let listed = json!([statement("Allow", "ec2:*", json!("*"))]);
+    for (before, after) in [
+        (denied("s3:*"), allow()),
+        (denied("s3:*"), denied("s3:PutObject")),
+        (
+            listed.clone(),
+            json!([statement("Allow", "ec2:* s3:*", json!("*"))]),
+        ),
+    ] {
+        let (old, new) = (state(&own, before), state(&own, after));
+        assert!(!gates(&old, &new).is_empty());
+        assert_eq!(gates(&new, &old), [""; 0]);
+    }
 }

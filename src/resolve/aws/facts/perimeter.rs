@@ -2,10 +2,12 @@
 
 use super::super::judge::Judge;
 use super::super::policy::{
-    Action, Context, Policy, PolicySets, Principal, Request, Statement, evaluate_identity,
+    Action, Context, Policy, PolicySets, Principal, PrincipalKind, Request, ResourcePolicy,
+    Statement, evaluate,
 };
 use super::super::subject::Subject;
-use crate::model::{Effect, Sym, Verdict};
+use super::trusts::host;
+use crate::model::{Claim, ClaimTest, Effect, Sym, Verdict};
 
 /// An organisation that is nobody's: it stands for any but ours, and for none.
 const OTHER_ORGANIZATION: &str = "o-0000000000";
@@ -17,16 +19,24 @@ const ACCOUNT_WIDE: &[&str] = &[
     "aws:principalorgpaths",
 ];
 
-/// Whether the resource control policies of the role's account let an AWS principal
-/// assume it, and what must hold.
-///
-/// `whole` is for an account as a whole, of which `principal` is the root: a denial
-/// that may spare some of its principals is no certain one.
+/// Who wants to come in.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'c> {
+    pub principal: &'c Principal,
+    /// It stands for an account as a whole, of which it is the root: a denial that may
+    /// spare some of its principals is no certain one.
+    pub whole: bool,
+    /// What the role's trust policy demands of it.
+    pub claims: &'c [Claim],
+}
+
+/// Whether the resource control policies of the role's account let somebody assume it
+/// by `action`, and what must hold.
 pub(super) fn let_in(
     judge: &Judge<'_>,
     role: &Subject<'_>,
-    principal: &Principal,
-    whole: bool,
+    action: &Action,
+    caller: Caller<'_>,
 ) -> (Verdict, Option<String>) {
     let Some(rails) = judge.resource_rails(role, &role.arn) else {
         return (Verdict::Yes, None);
@@ -34,20 +44,23 @@ pub(super) fn let_in(
     let everything = [Policy::everything()];
     let sets = PolicySets {
         identity: &everything,
+        resource: ResourcePolicy::Present(Policy::everybody()),
         rcps: &rails.rcps,
         ..PolicySets::default()
     };
-    let action = Action::new("sts:AssumeRole");
-    let context = context(judge, principal, &rails.rcps);
+    let context = match caller.principal.kind() {
+        PrincipalKind::Federated => presented(caller),
+        _ => context(judge, caller.principal, &rails.rcps),
+    };
     let request = Request {
-        principal,
-        action: &action,
+        principal: caller.principal,
+        action,
         resource: &role.arn,
         resource_account: None,
         context: &context,
         extra: &[],
     };
-    let decision = evaluate_identity(&request, &sets);
+    let decision = evaluate(&request, &sets);
     let some_spared = || {
         decision
             .by
@@ -56,12 +69,31 @@ pub(super) fn let_in(
             .any(tells_principals_apart)
     };
     match decision.verdict {
-        Verdict::No if rails.rcps_doubtful || whole && some_spared() => (
+        Verdict::No if rails.rcps_doubtful || caller.whole && some_spared() => (
             Verdict::Conditional,
             Some("no resource control policy keeps it out".to_owned()),
         ),
         verdict => (verdict, decision.residual),
     }
+}
+
+/// What is known of a token or an assertion that the trust policy takes: the claims of
+/// which it takes one value.
+fn presented(caller: Caller<'_>) -> Context {
+    let mut context = Context::open();
+    let provider = caller.principal.as_str();
+    let issuer = match provider.contains(":saml-provider/") {
+        true => "saml",
+        false => host(provider),
+    };
+    for claim in caller.claims {
+        if let (ClaimTest::Equals, false, [value]) =
+            (claim.test, claim.holds_when_absent, &*claim.values)
+        {
+            context.set(&format!("{issuer}:{}", claim.name), [value.as_str()]);
+        }
+    }
+    context
 }
 
 /// What is known of a request by `principal`.

@@ -10,7 +10,7 @@ use super::super::policy::{
 };
 use super::super::subject::{Subject, SubjectId, SubjectKind, is_reserved, is_service_linked};
 use super::Facts;
-use super::perimeter::let_in;
+use super::perimeter::{Caller, let_in};
 use crate::model::{Claim, ClaimTest, IdentityKind, Sym, System, Tier, Trust, TrustKind, Verdict};
 
 /// An account that is nobody's: it stands for a stranger.
@@ -66,7 +66,8 @@ impl<'w> Facts<'w, '_> {
     pub(super) fn add_trusts(&mut self) {
         let subjects = self.subjects;
         let assumers = self.assumers();
-        let mut known: FxHashMap<DocId, Option<Read>> = FxHashMap::default();
+        // What a document says depends on the guardrails of the account it stands in.
+        let mut known: FxHashMap<(DocId, Option<Sym>), Option<Read>> = FxHashMap::default();
         for (id, subject) in subjects.iter() {
             if subject.kind != SubjectKind::Role {
                 continue;
@@ -82,12 +83,17 @@ impl<'w> Facts<'w, '_> {
             let Ok(policy) = &world.documents.get(doc).policy else {
                 continue;
             };
-            let read = known
-                .entry(doc)
-                .or_insert_with(|| Some(read_policy(policy, &subject.arn)));
+            let rails = self.judge.resource_rails(subject, &subject.arn);
+            // Of those in doubt none is certain to keep anybody out.
+            let rails = rails.filter(|rails| !rails.rcps_doubtful);
+            let key = (doc, rails.map(|_| subject.account));
+            let read = known.entry(key).or_insert_with(|| {
+                let rcps = rails.map_or(&[][..], |rails| &rails.rcps);
+                Some(read_policy(policy, rcps, &subject.arn))
+            });
             if let Some(read) = read.take() {
                 self.add_role(id, subject, source, policy, &read, &assumers);
-                known.insert(doc, Some(read));
+                known.insert(key, Some(read));
             }
         }
     }
@@ -171,12 +177,16 @@ impl<'w> Facts<'w, '_> {
         }
     }
 
-    /// Takes back what resource control policies do not let an AWS principal have.
+    /// Takes back what resource control policies do not let an AWS principal have, or
+    /// whoever comes from an identity provider.
     fn keep_out(&self, fact: &mut Trust, subject: &Subject<'_>) {
+        let action = match fact.kind {
+            TrustKind::Tenant | TrustKind::Identity => "sts:AssumeRole",
+            TrustKind::Saml => "sts:AssumeRoleWithSAML",
+            TrustKind::Oidc => "sts:AssumeRoleWithWebIdentity",
+            _ => return,
+        };
         let whole = fact.kind == TrustKind::Tenant;
-        if !whole && fact.kind != TrustKind::Identity {
-            return;
-        }
         let named = match fact.trustee_tenant {
             Some(account) if whole => Principal::parse(&account),
             _ => Principal::parse(&fact.trustee),
@@ -184,7 +194,12 @@ impl<'w> Facts<'w, '_> {
         let Ok(principal) = named else {
             return;
         };
-        let (verdict, residual) = let_in(self.judge, subject, &principal, whole);
+        let caller = Caller {
+            principal: &principal,
+            whole,
+            claims: &fact.claims,
+        };
+        let (verdict, residual) = let_in(self.judge, subject, &Action::new(action), caller);
         if verdict < fact.verdict {
             fact.verdict = verdict;
             fact.residual = residual.map(|text| Sym::new(&text));
@@ -303,7 +318,12 @@ impl<'w> Facts<'w, '_> {
         match trustee.kind {
             TrustKind::Anyone => {
                 let strangers = stranger().map_or(Verdict::Yes, |stranger| {
-                    let_in(self.judge, subject, &stranger, true).0
+                    let caller = Caller {
+                        principal: &stranger,
+                        whole: true,
+                        claims: &[],
+                    };
+                    let_in(self.judge, subject, &Action::new("sts:AssumeRole"), caller).0
                 });
                 fact.external = !inside && strangers != Verdict::No;
                 fact.attrs.set("account_root", true);
@@ -372,7 +392,7 @@ impl<'w> Facts<'w, '_> {
         };
         let action = Action::new("sts:AssumeRole");
         let context = Context::closed();
-        admits(policy, &subject.arn, &stranger, &action, &context) == Verdict::Yes
+        admits(policy, &[], &subject.arn, &stranger, &action, &context) == Verdict::Yes
     }
 
     fn describe_oidc(
@@ -504,7 +524,7 @@ fn guards(claim: &Claim) -> bool {
 }
 
 /// The issuer's host and path.
-fn host(provider: &str) -> &str {
+pub(super) fn host(provider: &str) -> &str {
     match provider.split_once(":oidc-provider/") {
         Some((_, host)) => host,
         None => provider,
@@ -517,7 +537,7 @@ fn is_github(host: &str) -> bool {
     host.starts_with("token.actions.") || host.ends_with("/_services/token")
 }
 
-fn read_policy(policy: &Policy, role: &str) -> Read {
+fn read_policy(policy: &Policy, rcps: &[Vec<&Policy>], role: &str) -> Read {
     let trustees = trustees(policy);
     let mut witnesses: FxHashMap<Box<str>, Vec<Witness>> = FxHashMap::default();
     for trustee in &trustees {
@@ -527,7 +547,7 @@ fn read_policy(policy: &Policy, role: &str) -> Read {
         {
             witnesses
                 .entry(trustee.name.clone())
-                .or_insert_with(|| oidc_witnesses(policy, role, &trustee.name));
+                .or_insert_with(|| oidc_witnesses(policy, rcps, role, &trustee.name));
         }
     }
     Read {

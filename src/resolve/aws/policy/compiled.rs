@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::document::{Document, DocumentError, Statement};
-use super::element::{Actions, Resources};
+use super::element::{Actions, Named, Principals, Resources};
 use super::request::Action;
 use crate::model::{Effect, Sym};
 
@@ -52,22 +52,35 @@ impl Policy {
 
     /// A policy that allows everything on everything.
     pub fn everything() -> &'static Policy {
-        static EVERYTHING: LazyLock<Policy> = LazyLock::new(|| {
-            let statement = Statement {
-                sid: None,
-                effect: Effect::Allow,
-                principals: None,
-                actions: Actions::new(false, &["*"]),
-                resources: Some(Resources::new(false, &["*"], false)),
-                conditions: Box::default(),
-                range: 0..0,
-            };
-            Policy::new(Document {
-                statements: [statement].into(),
-                ..Document::default()
-            })
-        });
+        static EVERYTHING: LazyLock<Policy> = LazyLock::new(|| Policy::open(None));
         &EVERYTHING
+    }
+
+    /// A resource's policy that allows everybody everything.
+    pub fn everybody() -> &'static Policy {
+        static EVERYBODY: LazyLock<Policy> = LazyLock::new(|| {
+            Policy::open(Some(Principals {
+                not: false,
+                list: [Named::Anyone].into(),
+            }))
+        });
+        &EVERYBODY
+    }
+
+    fn open(principals: Option<Principals>) -> Policy {
+        let statement = Statement {
+            sid: None,
+            effect: Effect::Allow,
+            principals,
+            actions: Actions::new(false, &["*"]),
+            resources: Some(Resources::new(false, &["*"], false)),
+            conditions: Box::default(),
+            range: 0..0,
+        };
+        Policy::new(Document {
+            statements: [statement].into(),
+            ..Document::default()
+        })
     }
 
     /// The document.

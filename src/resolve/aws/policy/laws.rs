@@ -265,7 +265,7 @@ proptest! {
                 ask(&sets, at);
             }
             trustees(&policy);
-            oidc_witnesses(&policy, "arn:aws:iam::1:role/x", "token.actions.githubusercontent.com");
+            oidc_witnesses(&policy, &[], "arn:aws:iam::1:role/x", "token.actions.githubusercontent.com");
         }
         crate::resolve::aws::simulate::simulate(&text);
     }

@@ -81,14 +81,21 @@ const EVIL_REPOSITORY: &str = "evil-repo";
 const EVIL_ID: &str = "666666";
 
 /// The subjects that are let in and should not be, at most one of each kind, the worst
-/// first. `provider` is the ARN (or host) of the identity provider; its tokens are
-/// taken to be GitHub's.
-pub fn oidc_witnesses(policy: &Policy, role: &str, provider: &str) -> Vec<Witness> {
+/// first. `rcps` are the resource control policies that bear on the role by level;
+/// `provider` is the ARN (or host) of the identity provider; its tokens are taken to be
+/// GitHub's.
+pub fn oidc_witnesses(
+    policy: &Policy,
+    rcps: &[Vec<&Policy>],
+    role: &str,
+    provider: &str,
+) -> Vec<Witness> {
     let Ok(principal) = Principal::parse(provider) else {
         return Vec::new();
     };
     let asker = Asker {
         policy,
+        rcps,
         role,
         host: provider
             .split_once(":oidc-provider/")
@@ -224,6 +231,7 @@ fn adversaries(meant: &Meant) -> Vec<(Outsider, Repository, String)> {
 
 struct Asker<'a> {
     policy: &'a Policy,
+    rcps: &'a [Vec<&'a Policy>],
     role: &'a str,
     host: String,
     principal: Principal,
@@ -320,6 +328,7 @@ impl Asker<'_> {
         }
         admits(
             self.policy,
+            self.rcps,
             self.role,
             &self.principal,
             &self.action,
@@ -388,7 +397,7 @@ mod tests {
             "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}})
         .to_string();
         let policy = Policy::parse(&text).unwrap();
-        let list = oidc_witnesses(&policy, ROLE, PROVIDER);
+        let list = oidc_witnesses(&policy, &[], ROLE, PROVIDER);
         let lines = list.iter().map(|witness| {
             let verdict = match witness.verdict {
                 Verdict::Yes => "",

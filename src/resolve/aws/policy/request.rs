@@ -218,6 +218,13 @@ impl Principal {
                 Kind::Anonymous => Some(Found::One("Anonymous")),
                 Kind::Service | Kind::Federated => Some(Found::Missing),
             },
+            // Who presents a token or an assertion signs nothing and is in no organisation
+            // (IAM User Guide, "AWS global condition context keys").
+            "aws:principalisawsservice" | "aws:principalorgid" | "aws:principalorgpaths"
+                if self.kind == Kind::Federated =>
+            {
+                Some(Found::Missing)
+            }
             "aws:principalisawsservice" => Some(Found::One(match self.kind {
                 Kind::Service => "true",
                 _ => "false",

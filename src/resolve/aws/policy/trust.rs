@@ -430,17 +430,18 @@ fn claim_name(key: &str) -> Option<String> {
 }
 
 /// Whether `principal`, presenting `context`, may assume the role by `action`. Only the
-/// trust policy is asked: an IAM principal of another account also needs its own
-/// policies to allow it, as does one that is let in by its account.
+/// trust policy and the resource control policies given are asked: an IAM principal of
+/// another account also needs its own policies to allow it, as does one that is let in
+/// by its account.
 pub fn admits(
     policy: &Policy,
+    rcps: &[Vec<&Policy>],
     role: &str,
     principal: &Principal,
     action: &Action,
     context: &Context,
 ) -> Verdict {
-    let own = allow_all();
-    let own = [&own];
+    let own = [Policy::everything()];
     let request = Request {
         principal,
         action,
@@ -452,30 +453,10 @@ pub fn admits(
     let sets = PolicySets {
         identity: &own,
         resource: ResourcePolicy::Present(policy),
+        rcps,
         ..PolicySets::default()
     };
     decide(&request, &sets)
-}
-
-/// A policy that allows everything.
-fn allow_all() -> Policy {
-    use super::document::Document;
-    use super::element::{Actions, Resources};
-    let any = ["*".to_owned()];
-    let statement = Statement {
-        sid: None,
-        effect: Effect::Allow,
-        principals: None,
-        actions: Actions::new(false, &any),
-        resources: Some(Resources::new(false, &any, false)),
-        conditions: Box::default(),
-        range: 0..0,
-    };
-    Policy::new(Document {
-        id: None,
-        statements: Box::new([statement]),
-        problems: Vec::new(),
-    })
 }
 
 #[cfg(test)]
@@ -644,6 +625,7 @@ no tenant 777788889999 ["sts:AssumeRole", "sts:TagSession"] [] - []
             let principal = Principal::parse(who).unwrap();
             admits(
                 &policy,
+                &[],
                 ROLE,
                 &principal,
                 &Action::new("sts:AssumeRole"),
