@@ -163,6 +163,7 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
         .filter(|record| record.uid.is_some())
         .map(|record| (words(record), *record))
         .collect();
+    let arrived = come.clone();
     for is in come {
         let was = is.uid.and_then(|_| again.remove(&words(is)));
         match was {
@@ -198,11 +199,19 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
     }
     for was in gone {
         let place = (was.system, was.tenant);
+        // What whoever gets it is denied may stand in another document now.
+        let moved: Vec<PermissionSet> = arrived
+            .iter()
+            .filter(|is| was.whoever && is.whoever)
+            .filter(|is| (is.system, is.tenant) == place)
+            .filter_map(|is| new.permissions(is.permissions?).cloned())
+            .collect();
         let denied = was
             .permissions
             .and_then(|digest| old.permissions(digest))
-            .is_some_and(|set| lost_denies(set, &PermissionSet::default()));
-        let holder_stays = after_holders.contains(&(was.system, was.tenant, was.who));
+            .is_some_and(|set| lost_denies(set, &together(&moved)));
+        let holder_stays =
+            was.whoever || after_holders.contains(&(was.system, was.tenant, was.who));
         let (kind, details) = if !seen.contains(&place) {
             (
                 ChangeKind::Incomparable,

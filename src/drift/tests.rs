@@ -226,6 +226,100 @@ fn each_kind_of_change() {
 }
 
 #[test]
+fn a_trust_that_asks_for_less_is_wider() {
+    let trust = |claims: &[(&str, ClaimTest, bool)], brings: &[&str]| {
+        let mut all = inventory(&[World::default()]);
+        all.trusts[0].claims = claims
+            .iter()
+            .map(|(name, test, holds_when_absent)| Claim {
+                name: Sym::new(name),
+                test: *test,
+                values: [Sym::new("x")].into(),
+                holds_when_absent: *holds_when_absent,
+            })
+            .collect();
+        let brings: Vec<Sym> = brings.iter().map(|what| Sym::new(what)).collect();
+        all.trusts[0].attrs.set("brings", brings);
+        Baseline::of(&all)
+    };
+    let kinds = |old: &Baseline, new: &Baseline| -> Vec<&str> {
+        diff(old, new, &[])
+            .iter()
+            .map(|change| change.kind.as_str())
+            .collect()
+    };
+    use ClaimTest::{Equals, EqualsIgnoreCase, NotEquals, NotEqualsIgnoreCase};
+    // From the stricter to the looser.
+    for (strict, loose) in [
+        (("sub", Equals, false), ("sub", EqualsIgnoreCase, false)),
+        (("sub", NotEqualsIgnoreCase, true), ("sub", NotEquals, true)),
+        (("sub", Equals, false), ("sub", Equals, true)),
+    ] {
+        let (strict, loose) = (trust(&[strict], &[]), trust(&[loose], &[]));
+        assert_eq!(kinds(&strict, &loose), ["widened"]);
+        assert_eq!(kinds(&loose, &strict), ["narrowed"]);
+    }
+    let other = trust(&[("aud", Equals, false)], &[]);
+    let exact = trust(&[("sub", Equals, false)], &[]);
+    assert_eq!(kinds(&exact, &other), ["possibly-widened"]);
+
+    let with = |brings: &[&str]| trust(&[], brings);
+    let (none, tags) = (with(&[]), with(&["session tags"]));
+    let some = with(&["session tags where request-tag/team is web"]);
+    for (less, more) in [(&none, &tags), (&none, &some), (&some, &tags)] {
+        assert_eq!(kinds(less, more), ["possibly-widened"]);
+        assert_eq!(kinds(more, less), ["narrowed"]);
+    }
+    let text = String::from_utf8(tags.to_text()).unwrap();
+    let read = Baseline::parse("b", &text).unwrap();
+    assert_eq!(kinds(&none, &read), ["possibly-widened"]);
+}
+
+#[test]
+fn a_deny_for_whoever_gets_it_is_missed_when_it_goes() {
+    let with = |whoever: bool, id: &'static str, effect: Effect, actions: &[&str]| {
+        let mut all = inventory(&[world(|w| w.id = id)]);
+        all.trusts.clear();
+        all.identities[0].uid = Sym::new(id);
+        all.identities[0].attrs.set("whoever", whoever);
+        let mut permissions = all.permission_sets[0].permissions.clone();
+        permissions[0].effect = effect;
+        permissions[0].actions = actions.iter().map(|action| Sym::new(action)).collect();
+        all.permission_sets[0] = PermissionSet::new(permissions);
+        Baseline::of(&all)
+    };
+    let gates = |old: &Baseline, new: &Baseline| {
+        let seen = [Coverage::complete(
+            System::Aws,
+            Sym::new("1"),
+            "aws.policies",
+            0,
+        )];
+        let changes = diff(old, new, &seen);
+        changes.iter().any(|change| is_more_access(change, new))
+    };
+    let nothing = Baseline::of(&Inventory::default());
+    let deny = with(true, "deny.json", Effect::Deny, &["iam:*"]);
+    assert!(gates(&deny, &nothing));
+    // Somebody who is gone is denied nothing any more.
+    let person = with(false, "alice", Effect::Deny, &["iam:*"]);
+    assert!(!gates(&person, &nothing));
+    assert!(!gates(
+        &with(true, "a.json", Effect::Allow, &["iam:*"]),
+        &nothing
+    ));
+    // In another document it is denied still, all of it.
+    assert!(!gates(
+        &deny,
+        &with(true, "new.json", Effect::Deny, &["iam:*", "sts:*"])
+    ));
+    assert!(gates(
+        &deny,
+        &with(true, "new.json", Effect::Deny, &["iam:Get*"])
+    ));
+}
+
+#[test]
 fn swapped_people_are_not_unchanged() {
     let bob = world(|w| {
         w.id = "bob";

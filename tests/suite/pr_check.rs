@@ -293,6 +293,72 @@ fn what_gives_no_more_passes() {
 }
 
 #[test]
+fn a_deny_that_is_deleted_gates() {
+    let repo = Repo::new();
+    let allow = json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]);
+    let deny = json!([{"Effect": "Deny", "Action": "iam:*", "Resource": "*"}]);
+    repo.write("allow.json", policy(allow));
+    repo.write("deny.json", policy(deny.clone()));
+    let hcl = "path \"secret/*\" {\n  capabilities = [\"deny\"]\n}\n";
+    repo.write("deny.hcl", hcl);
+    repo.commit("base");
+    let fails = |paths: &[&str]| {
+        for path in paths {
+            fs::remove_file(repo.path().join(path)).unwrap();
+        }
+        let head = repo.commit("delete");
+        let (code, report) = repo.json(&["diff", "--git", &format!("{head}~..{head}")]);
+        (code, report)
+    };
+    let (code, report) = fails(&["deny.json"]);
+    assert_eq!(code, 1, "{report:#}");
+    assert_eq!(fails(&["deny.hcl"]).0, 1);
+    assert_eq!(fails(&["allow.json"]).0, 0);
+    // Written anew elsewhere, where git does not see that it moved.
+    repo.write("deny.json", policy(deny));
+    repo.commit("again");
+    fs::remove_file(repo.path().join("deny.json")).unwrap();
+    let text = r#"{"Version":"2012-10-17","Statement":{"Action":"IAM:*","Effect":"Deny","Resource":["*"]}}"#;
+    repo.write("policies/no-iam.json", text);
+    let head = repo.commit("move");
+    let (code, report) = repo.json(&["diff", "--git", &format!("{head}~..{head}")]);
+    assert_eq!(code, 0, "{report:#}");
+}
+
+#[test]
+fn a_trust_that_asks_for_less_gates() {
+    let repo = Repo::new();
+    let own = "token.actions.githubusercontent.com";
+    let trust = |operator: &str, actions: &[&str]| {
+        policy(json!([{
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/{own}")},
+            "Action": actions,
+            "Condition": {
+                "StringLike": {format!("{own}:aud"): "sts.amazonaws.com"},
+                operator: {format!("{own}:sub"): "repo:acme/app:environment:prod"},
+            },
+        }]))
+    };
+    let web = "sts:AssumeRoleWithWebIdentity";
+    let states = [
+        (trust("StringEqualsIgnoreCase", &[web]), 0),
+        (trust("StringEquals", &[web]), 0),
+        (trust("StringEqualsIgnoreCase", &[web]), 1),
+        (trust("StringEqualsIgnoreCase", &[web, "sts:TagSession"]), 1),
+        (trust("StringEqualsIgnoreCase", &[web]), 0),
+    ];
+    for (at, (text, expected)) in states.into_iter().enumerate() {
+        repo.write("trust.json", text);
+        let head = repo.commit("change");
+        if at > 0 {
+            let (code, report) = repo.json(&["diff", "--git", &format!("{head}~..{head}")]);
+            assert_eq!(code, expected, "{at}: {report:#}");
+        }
+    }
+}
+
+#[test]
 fn the_work_tree_is_a_state_too() {
     let repo = Repo::new();
     let narrow = policy(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]));

@@ -57,6 +57,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "admin_reasons", List, "why it is of the admin tier by its own policies: `full-access`, `identity-write`, `secrets-read-all`, `organization-admin`, …"),
     on(Identity, "full_access", Bool, "everything on everything is allowed in effect"),
     on(Identity, "not_evaluable", Bool, "a policy or boundary it uses is absent from the data"),
+    on(Identity, "whoever", Bool, "it stands for whoever gets the policy, which is a file of its own"),
     on(Identity, "takers", List, "role: ARNs of people and users of the scanned accounts who can assume it directly, both sides agreeing"),
     on(Identity, "people_can_take", Bool, "role: at least one person can assume it directly, or a SAML provider brings people to it"),
     on(Identity, "lets_in", Int, "privileged role whose trust policy admits everybody: identities of the scanned accounts that come in by that alone"),

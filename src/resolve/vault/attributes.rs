@@ -43,6 +43,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Source, "default_policy_widened", List, "what the default policy gives beyond what every token may do with itself"),
 
     // An identity.
+    on(Identity, "whoever", Bool, "policy: it stands for whoever gets it, for nothing tells who does"),
     on(Identity, "type", String, "`entity`, `group`, `auth-role`, `auth-user`, `auth-group`, `token-role`, `token-holder`, `policy`, `engine-role`"),
     on(Identity, "mount", String, "path of the auth method or engine"),
     on(Identity, "method", String, "type of the auth method"),

@@ -197,6 +197,9 @@ fn policies(
         if attachments_known && !matches!(name.as_str(), "default" | "root") {
             attrs.set("unattached", held == 0);
         }
+        if !attachments_known {
+            attrs.set("whoever", true);
+        }
         for (attr, list) in [
             ("list_guards", book.list_guards(at)),
             ("void_approvals", book.void_approvals(at)),

@@ -81,6 +81,10 @@ impl Facts<'_, '_> {
         if !subject.complete {
             attrs.set("not_evaluable", true);
         }
+        let account = self.world.accounts.get(&subject.account);
+        if account.is_some_and(|account| account.of_files) {
+            attrs.set("whoever", true);
+        }
         match holder.kind {
             HolderKind::User => {
                 attrs.set("direct_policies", holder.grants.len());
