@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::documents::{Documents, Source};
 use super::organization::Organization;
 use super::policy::Policy;
-use super::read::{self, File, Tag, Text, Time, eks, iam, is_account, report};
+use super::read::{self, File, Tag, Text, eks, iam, is_account, report};
 use super::sso::IdentityCenter;
 use crate::model::{Coverage, Location, Seen, Sym, System};
 use crate::snapshot::Document;
@@ -642,80 +642,43 @@ fn uid(id: &Text<'_>, arn: Sym) -> Sym {
     if id.is_empty() { arn } else { id.sym() }
 }
 
+fn holder<'a>(kind: HolderKind, detail: iam::Detail<'a>, file: usize) -> Holder<'a> {
+    let arn = detail.arn.sym();
+    Holder {
+        kind,
+        arn,
+        name: detail.name.sym(),
+        uid: uid(&detail.id, arn),
+        path: detail.path.sym(),
+        created: detail.create_date.0,
+        tags: detail.tags,
+        grants: inline(file, detail.policy_list)
+            .chain(attached(file, detail.attached_managed_policies))
+            .collect(),
+        groups: detail.group_list.iter().map(Text::sym).collect(),
+        boundary: boundary(detail.permissions_boundary),
+        trust: source(file, detail.assume_role_policy_document),
+        instance_profiles: detail.instance_profile_list.len(),
+        last_used: detail.role_last_used.map(|used| used.last_used_date.0),
+        max_session: detail.max_session_duration,
+        file,
+        at: detail.arn.slice(),
+    }
+}
+
 /// Adds one page to an account.
 fn gather<'a>(account: &mut Account<'a>, page: iam::AuthorizationDetails<'a>, file: usize) {
-    let made = |time: Time| time.0;
-    account.holders.reserve(
-        page.user_detail_list.len() + page.group_detail_list.len() + page.role_detail_list.len(),
-    );
-    for user in page.user_detail_list {
-        let arn = user.arn.sym();
-        account.holders.push(Holder {
-            kind: HolderKind::User,
-            arn,
-            name: user.user_name.sym(),
-            uid: uid(&user.user_id, arn),
-            path: user.path.sym(),
-            created: made(user.create_date),
-            tags: user.tags,
-            grants: inline(file, user.user_policy_list)
-                .chain(attached(file, user.attached_managed_policies))
-                .collect(),
-            groups: user.group_list.iter().map(Text::sym).collect(),
-            boundary: boundary(user.permissions_boundary),
-            trust: None,
-            instance_profiles: 0,
-            last_used: None,
-            max_session: None,
-            file,
-            at: user.arn.slice(),
-        });
-    }
-    for group in page.group_detail_list {
-        let arn = group.arn.sym();
-        account.holders.push(Holder {
-            kind: HolderKind::Group,
-            arn,
-            name: group.group_name.sym(),
-            uid: uid(&group.group_id, arn),
-            path: group.path.sym(),
-            created: made(group.create_date),
-            tags: Vec::new(),
-            grants: inline(file, group.group_policy_list)
-                .chain(attached(file, group.attached_managed_policies))
-                .collect(),
-            groups: Vec::new(),
-            boundary: None,
-            trust: None,
-            instance_profiles: 0,
-            last_used: None,
-            max_session: None,
-            file,
-            at: group.arn.slice(),
-        });
-    }
-    for role in page.role_detail_list {
-        let arn = role.arn.sym();
-        account.holders.push(Holder {
-            kind: HolderKind::Role,
-            arn,
-            name: role.role_name.sym(),
-            uid: uid(&role.role_id, arn),
-            path: role.path.sym(),
-            created: made(role.create_date),
-            tags: role.tags,
-            grants: inline(file, role.role_policy_list)
-                .chain(attached(file, role.attached_managed_policies))
-                .collect(),
-            groups: Vec::new(),
-            boundary: boundary(role.permissions_boundary),
-            trust: source(file, role.assume_role_policy_document),
-            instance_profiles: role.instance_profile_list.len(),
-            last_used: role.role_last_used.map(|used| used.last_used_date.0),
-            max_session: role.max_session_duration,
-            file,
-            at: role.arn.slice(),
-        });
+    let lists = [
+        (HolderKind::User, page.user_detail_list),
+        (HolderKind::Group, page.group_detail_list),
+        (HolderKind::Role, page.role_detail_list),
+    ];
+    account
+        .holders
+        .reserve(lists.iter().map(|(_, list)| list.len()).sum());
+    for (kind, list) in lists {
+        let holders = list.into_iter().map(|one| holder(kind, one, file));
+        account.holders.extend(holders);
     }
     for policy in page.policies {
         let list = &policy.policy_version_list;

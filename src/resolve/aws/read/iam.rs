@@ -12,13 +12,13 @@ use super::{Tag, Text, Time, or_default};
 pub struct AuthorizationDetails<'a> {
     /// Users.
     #[serde(borrow, deserialize_with = "or_default")]
-    pub user_detail_list: Vec<User<'a>>,
+    pub user_detail_list: Vec<Detail<'a>>,
     /// Groups.
     #[serde(borrow, deserialize_with = "or_default")]
-    pub group_detail_list: Vec<Group<'a>>,
+    pub group_detail_list: Vec<Detail<'a>>,
     /// Roles.
     #[serde(borrow, deserialize_with = "or_default")]
-    pub role_detail_list: Vec<Role<'a>>,
+    pub role_detail_list: Vec<Detail<'a>>,
     /// Managed policies with their versions.
     #[serde(borrow, deserialize_with = "or_default")]
     pub policies: Vec<ManagedPolicy<'a>>,
@@ -37,16 +37,28 @@ impl AuthorizationDetails<'_> {
     }
 }
 
-/// A user.
+/// A user, group or role: one shape, of which each has what belongs to it.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct User<'a> {
+#[serde(rename_all = "PascalCase", expecting = "a user, group or role")]
+pub struct Detail<'a> {
     /// Name.
-    #[serde(borrow)]
-    pub user_name: Text<'a>,
-    /// Immutable id, `AIDA…`.
-    #[serde(borrow, default)]
-    pub user_id: Text<'a>,
+    #[serde(
+        borrow,
+        rename = "UserName, GroupName or RoleName",
+        alias = "UserName",
+        alias = "GroupName",
+        alias = "RoleName"
+    )]
+    pub name: Text<'a>,
+    /// Immutable id: `AIDA…`, `AGPA…` or `AROA…`.
+    #[serde(
+        borrow,
+        default,
+        rename = "UserId",
+        alias = "GroupId",
+        alias = "RoleId"
+    )]
+    pub id: Text<'a>,
     /// ARN.
     #[serde(borrow)]
     pub arn: Text<'a>,
@@ -56,91 +68,38 @@ pub struct User<'a> {
     /// When it was made.
     #[serde(default)]
     pub create_date: Time,
-    /// Policies inside the user.
+    /// Policies inside it.
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "or_default",
+        rename = "UserPolicyList",
+        alias = "GroupPolicyList",
+        alias = "RolePolicyList"
+    )]
+    pub policy_list: Vec<InlinePolicy<'a>>,
+    /// Attached policies.
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub user_policy_list: Vec<InlinePolicy<'a>>,
-    /// Names of its groups.
+    pub attached_managed_policies: Vec<Attached<'a>>,
+    /// User or role: boundary.
+    #[serde(borrow, default)]
+    pub permissions_boundary: Option<Boundary<'a>>,
+    /// User or role: tags.
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub tags: Vec<Tag<'a>>,
+    /// User: names of its groups.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub group_list: Vec<Text<'a>>,
-    /// Attached policies.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub attached_managed_policies: Vec<Attached<'a>>,
-    /// Boundary.
-    #[serde(borrow, default)]
-    pub permissions_boundary: Option<Boundary<'a>>,
-    /// Tags.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub tags: Vec<Tag<'a>>,
-}
-
-/// A group.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Group<'a> {
-    /// Name.
-    #[serde(borrow)]
-    pub group_name: Text<'a>,
-    /// Immutable id, `AGPA…`.
-    #[serde(borrow, default)]
-    pub group_id: Text<'a>,
-    /// ARN.
-    #[serde(borrow)]
-    pub arn: Text<'a>,
-    /// IAM path.
-    #[serde(borrow, default)]
-    pub path: Text<'a>,
-    /// When it was made.
-    #[serde(default)]
-    pub create_date: Time,
-    /// Policies inside the group.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub group_policy_list: Vec<InlinePolicy<'a>>,
-    /// Attached policies.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub attached_managed_policies: Vec<Attached<'a>>,
-}
-
-/// A role.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Role<'a> {
-    /// Name.
-    #[serde(borrow)]
-    pub role_name: Text<'a>,
-    /// Immutable id, `AROA…`.
-    #[serde(borrow, default)]
-    pub role_id: Text<'a>,
-    /// ARN.
-    #[serde(borrow)]
-    pub arn: Text<'a>,
-    /// IAM path.
-    #[serde(borrow, default)]
-    pub path: Text<'a>,
-    /// When it was made.
-    #[serde(default)]
-    pub create_date: Time,
-    /// Who may assume it.
+    /// Role: who may assume it.
     #[serde(borrow, default)]
     pub assume_role_policy_document: Option<&'a RawValue>,
-    /// Instance profiles that carry it.
+    /// Role: instance profiles that carry it.
     #[serde(default, deserialize_with = "or_default")]
     pub instance_profile_list: Vec<IgnoredAny>,
-    /// Policies inside the role.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub role_policy_list: Vec<InlinePolicy<'a>>,
-    /// Attached policies.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub attached_managed_policies: Vec<Attached<'a>>,
-    /// Boundary.
-    #[serde(borrow, default)]
-    pub permissions_boundary: Option<Boundary<'a>>,
-    /// Tags.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    pub tags: Vec<Tag<'a>>,
-    /// When it was last assumed.
+    /// Role: when it was last assumed.
     #[serde(default)]
     pub role_last_used: Option<RoleLastUsed>,
-    /// Longest session in seconds; only `ListRoles` and `GetRole` tell.
+    /// Role: longest session in seconds; only `ListRoles` and `GetRole` tell.
     #[serde(default)]
     pub max_session_duration: Option<i64>,
 }
@@ -290,7 +249,7 @@ pub struct PasswordPolicy {
 
 /// `ListSAMLProviders`.
 #[derive(Debug, Deserialize)]
-pub struct SamlProviders {
+pub struct SamlProviders<'a> {
     /// Providers.
     #[serde(rename = "SAMLProviderList")]
     pub list: Vec<Provider>,
@@ -299,7 +258,7 @@ pub struct SamlProviders {
 /// `ListOpenIDConnectProviders`, or one `GetOpenIDConnectProvider` with its ARN.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct OidcProviders {
+pub struct OidcProviders<'a> {
     /// Providers.
     #[serde(rename = "OpenIDConnectProviderList")]
     pub list: Vec<Provider>,
@@ -320,7 +279,7 @@ pub struct Provider {
 /// and `List(Virtual)MFADevices`: lists of what users own.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Owned {
+pub struct Owned<'a> {
     /// Service-specific credentials.
     pub service_specific_credentials: Vec<OwnedCredential>,
     /// SSH keys.

@@ -275,7 +275,7 @@ mod tests {
         let names = pages
             .iter()
             .flat_map(|page| &page.user_detail_list)
-            .map(|user| user.user_name.to_string());
+            .map(|user| user.name.to_string());
         (
             names.collect(),
             lost.iter().map(ToString::to_string).collect(),
@@ -296,7 +296,7 @@ mod tests {
                 "x.json:3:16: element 1 of `UserDetailList` (`arn:é`) is left out: invalid type: \
                  integer `7`, expected text",
                 "x.json:4:10: element 2 of `UserDetailList` is left out: invalid type: string \
-                 \"nobody\", expected struct User",
+                 \"nobody\", expected a user, group or role",
                 "x.json:6:3: `Policies` is left out: it is no list",
             ]
         );
