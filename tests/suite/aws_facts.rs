@@ -439,3 +439,63 @@ fn a_grant_is_dead_only_where_all_of_it_was_tried() {
         ("conditional", vec![Sym::new("deny")])
     );
 }
+
+#[test]
+fn one_badly_shaped_element_of_any_list_costs_itself_alone() {
+    let place = |name: &str| format!("aws/111122223333/{name}.json");
+    let files = [
+        (
+            place("saml-providers"),
+            "{\"SAMLProviderList\": [{\"Arn\": \"arn:aws:iam::111122223333:saml-provider/a\"},\n {\"Arn\": 7}]}",
+            "aws.saml-providers",
+        ),
+        (
+            place("secrets"),
+            "{\"SecretList\": [{\"ARN\": \"arn:aws:secretsmanager:eu-west-1:111122223333:secret:a\", \"Name\": \"a\"},\n {\"ARN\": \"arn:b\", \"Tags\": 1}]}",
+            "aws.secrets",
+        ),
+        (
+            place("service-specific-credentials"),
+            "{\"ServiceSpecificCredentials\": [{\"UserName\": \"a\", \"Status\": \"Active\", \"ServiceSpecificCredentialId\": \"ACCA1\"},\n {\"UserName\": []}]}",
+            "aws.service-specific-credentials",
+        ),
+        (
+            place("organization/accounts"),
+            "{\"Accounts\": [{\"Id\": \"111122223333\", \"Name\": \"kept\"},\n {\"Id\": null}]}",
+            "aws.organization",
+        ),
+        (
+            place("identity-center/users"),
+            "{\"Users\": [{\"UserId\": \"u1\", \"UserName\": \"kept\"},\n {\"UserId\": \"u2\", \"UserName\": {}}]}",
+            "aws.identity-store",
+        ),
+        (
+            place("identity-center/assignments"),
+            "{\"AccountAssignments\": [{\"AccountId\": \"111122223333\", \"PermissionSetArn\": \"arn:s\", \"PrincipalType\": \"USER\", \"PrincipalId\": \"u1\"},\n {\"PrincipalId\": \"u2\"}]}",
+            "aws.identity-center",
+        ),
+        (
+            place("organization/policies"),
+            "{\"Policy\": {\"PolicySummary\": {\"Id\": \"p-1\", \"Type\": \"SERVICE_CONTROL_POLICY\"}, \"Content\": \"{}\"}, \"Targets\": []}\n{\"Policy\": 1}\n",
+            "aws.scps",
+        ),
+    ];
+    let details = r#"{"UserDetailList":[{"UserName":"a","Arn":"arn:aws:iam::111122223333:user/a"}],"RoleDetailList":[]}"#;
+    let mut all = vec![("aws/111122223333/authorization-details.json", details)];
+    all.extend(files.iter().map(|(name, text, _)| (name.as_str(), *text)));
+    let facts = resolve_files(&all, &Config::default());
+    for (name, _, kind) in &files {
+        let told = gaps(&facts, kind);
+        let here = format!("{name}:2:");
+        let lost = told.iter().filter(|gap| gap.starts_with(&here));
+        assert_eq!(lost.count(), 1, "{kind}: {told:?}");
+    }
+    let names = |name: &str| facts.identities.iter().any(|one| one.name == name);
+    assert!(names("kept"), "the other user of the identity store");
+    assert_eq!(facts.tenants[0].name, "kept", "the other account");
+    let credential = |kind: &str| facts.credentials.iter().any(|one| one.kind == kind);
+    assert!(credential("service-credential"));
+    assert!(credential("stored-secret"));
+    let assigned = |one: &&tenure::model::Entitlement| one.mechanism == "assignment";
+    assert_eq!(facts.entitlements.iter().filter(assigned).count(), 1);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::documents::Source;
-use super::read::{self, File, Unusable, organization as answers};
+use super::read::{File, Unusable, organization as answers};
 use crate::model::Sym;
 
 /// Units nest at most five deep; a longer chain is a loop.
@@ -57,28 +57,34 @@ pub enum GuardrailKind {
 
 impl<'a> Organization<'a> {
     /// Takes in one document.
-    pub fn read(&mut self, at: usize, file: &'a File<'a>) -> Option<Unusable> {
+    pub fn read(&mut self, at: usize, file: &'a File<'a>) -> Vec<Unusable> {
         match file.kind {
             "organization" => {
-                let (pages, bad) = read::small::<answers::Described>(file);
+                let (pages, lost) = file.pages::<answers::Described>();
                 for page in pages {
                     self.id = Some(Sym::new(&page.organization.id));
                     let management = page.organization.master_account_id;
                     self.management = management.as_deref().map(Sym::new);
                 }
-                bad
+                lost
             }
             "organization-accounts" => {
-                let (pages, bad) = read::small::<answers::Accounts>(file);
-                for account in pages.into_iter().flat_map(|page| page.accounts) {
+                let (pages, mut lost) = file.pages::<answers::Accounts<'a>>();
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.accounts.take(file, "Accounts", &mut lost));
+                for account in all {
                     self.accounts
                         .insert(Sym::new(&account.id), Sym::new(&account.name));
                 }
-                bad
+                lost
             }
             "organization-roots" => {
-                let (pages, bad) = read::small::<answers::Roots>(file);
-                for root in pages.into_iter().flat_map(|page| page.roots) {
+                let (pages, mut lost) = file.pages::<answers::Roots<'a>>();
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.roots.take(file, "Roots", &mut lost));
+                for root in all {
                     let on = |wanted: &str| {
                         root.policy_types
                             .iter()
@@ -90,28 +96,29 @@ impl<'a> Organization<'a> {
                     };
                     self.roots.insert(root.id, types);
                 }
-                bad
+                lost
             }
             "organization-units" => {
-                let (pages, bad) = read::small::<answers::Units>(file);
+                let (pages, mut lost) = file.pages::<answers::Units<'a>>();
                 for page in pages {
-                    for unit in page.organizational_units {
+                    let units = page.organizational_units;
+                    for unit in units.take(file, "OrganizationalUnits", &mut lost) {
                         self.parents.insert(unit.id, page.parent_id.clone());
                     }
                 }
-                bad
+                lost
             }
             "organization-children" => {
-                let (pages, bad) = read::small::<answers::Children>(file);
+                let (pages, mut lost) = file.pages::<answers::Children<'a>>();
                 for page in pages {
-                    for child in page.children {
+                    for child in page.children.take(file, "Children", &mut lost) {
                         self.parents.insert(child.id, page.parent_id.clone());
                     }
                 }
-                bad
+                lost
             }
             "organization-policies" => {
-                let (pages, bad) = file.pages::<answers::PolicyWithTargets<'a>>();
+                let (pages, mut lost) = file.pages::<answers::PolicyWithTargets<'a>>();
                 self.policies_read = true;
                 for page in pages {
                     let summary = page.policy.policy_summary;
@@ -126,20 +133,21 @@ impl<'a> Organization<'a> {
                         kind,
                         targets: page
                             .targets
+                            .take(file, "Targets", &mut lost)
                             .into_iter()
                             .map(|target| target.target_id)
                             .collect(),
                     });
                 }
-                bad
+                lost
             }
             _ => {
-                let (pages, bad) = read::small::<answers::Features>(file);
+                let (pages, lost) = file.pages::<answers::Features>();
                 for page in pages {
                     let central = |name: &String| name == "RootCredentialsManagement";
                     self.root_centralized = Some(page.enabled_features.iter().any(central));
                 }
-                bad
+                lost
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::documents::Source;
-use super::read::{self, File, Unusable, sso as answers};
+use super::read::{File, Unusable, sso as answers};
 use crate::model::Sym;
 
 /// What Identity Center says.
@@ -118,37 +118,38 @@ pub struct Group<'a> {
 
 impl<'a> IdentityCenter<'a> {
     /// Takes in one document.
-    pub fn read(
-        &mut self,
-        at: usize,
-        file: &'a File<'a>,
-        account: Option<Sym>,
-    ) -> Option<Unusable> {
+    pub fn read(&mut self, at: usize, file: &'a File<'a>, account: Option<Sym>) -> Vec<Unusable> {
         match file.kind {
             "sso-instances" => {
-                let (pages, bad) = read::small::<answers::Instances>(file);
+                let (pages, mut lost) = file.pages::<answers::Instances<'a>>();
                 self.instances_read = true;
-                for instance in pages.into_iter().flat_map(|page| page.instances) {
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.instances.take(file, "Instances", &mut lost));
+                for instance in all {
                     self.instance = Some(Sym::new(&instance.instance_arn));
                     self.owner = instance.owner_account_id.as_deref().map(Sym::new);
                 }
                 if self.instance.is_some() {
                     self.owner = self.owner.or(account);
                 }
-                bad
+                lost
             }
             "sso-permission-sets" => {
-                let (pages, bad) = file.pages::<answers::DescribedPermissionSet<'a>>();
+                let (pages, lost) = file.pages::<answers::DescribedPermissionSet<'a>>();
                 self.sets_read = true;
                 self.sets
                     .extend(pages.into_iter().map(|page| permission_set(at, page)));
                 self.sets.sort_by_key(|set| set.arn);
-                bad
+                lost
             }
             "sso-account-assignments" => {
-                let (pages, bad) = file.pages::<answers::AccountAssignments<'a>>();
+                let (pages, mut lost) = file.pages::<answers::AccountAssignments<'a>>();
                 self.assignments_read = true;
-                let all = pages.into_iter().flat_map(|page| page.account_assignments);
+                let name = "AccountAssignments";
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.account_assignments.take(file, name, &mut lost));
                 self.assignments.extend(all.map(|one| Assignment {
                     account: one.account_id.sym(),
                     set: one.permission_set_arn.sym(),
@@ -160,12 +161,15 @@ impl<'a> IdentityCenter<'a> {
                 let key = |one: &Assignment<'_>| (one.account, one.set, one.group, one.principal);
                 self.assignments.sort_by_key(key);
                 self.assignments.dedup_by_key(|one| key(one));
-                bad
+                lost
             }
             "identitystore-users" => {
-                let (pages, bad) = file.pages::<answers::Users<'a>>();
+                let (pages, mut lost) = file.pages::<answers::Users<'a>>();
                 self.store_read[0] = true;
-                for user in pages.into_iter().flat_map(|page| page.users) {
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.users.take(file, "Users", &mut lost));
+                for user in all {
                     let id = user.user_id.sym();
                     let shown = [Some(&user.user_name), user.display_name.as_ref()];
                     let name = shown
@@ -194,12 +198,15 @@ impl<'a> IdentityCenter<'a> {
                     };
                     self.users.insert(id, found);
                 }
-                bad
+                lost
             }
             "identitystore-groups" => {
-                let (pages, bad) = file.pages::<answers::Groups<'a>>();
+                let (pages, mut lost) = file.pages::<answers::Groups<'a>>();
                 self.store_read[1] = true;
-                for group in pages.into_iter().flat_map(|page| page.groups) {
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.groups.take(file, "Groups", &mut lost));
+                for group in all {
                     let id = group.group_id.sym();
                     let found = Group {
                         name: group.display_name.as_ref().map_or(id, |name| name.sym()),
@@ -208,17 +215,20 @@ impl<'a> IdentityCenter<'a> {
                     };
                     self.groups.insert(id, found);
                 }
-                bad
+                lost
             }
             _ => {
-                let (pages, bad) = file.pages::<answers::GroupMemberships<'a>>();
+                let (pages, mut lost) = file.pages::<answers::GroupMemberships<'a>>();
                 self.store_read[2] = true;
-                let all = pages.into_iter().flat_map(|page| page.group_memberships);
+                let name = "GroupMemberships";
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.group_memberships.take(file, name, &mut lost));
                 self.memberships
                     .extend(all.map(|one| (one.group_id.sym(), one.member_id.user_id.sym())));
                 self.memberships.sort_unstable();
                 self.memberships.dedup();
-                bad
+                lost
             }
         }
     }

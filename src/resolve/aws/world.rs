@@ -324,8 +324,8 @@ impl<'a> World<'a> {
     }
 
     fn read_file(&mut self, at: usize, file: &'a File<'a>, account: Option<Sym>) {
-        let bad = match file.kind {
-            "authorization-details" => None,
+        let lost = match file.kind {
+            "authorization-details" => Vec::new(),
             "credential-report" => match report::read(file) {
                 Ok(report) => {
                     let told = report
@@ -335,12 +335,12 @@ impl<'a> World<'a> {
                     let id = file.account.or(told).or(account).unwrap_or(file.name);
                     let account = self.account(id, at);
                     account.report = Some(report);
-                    None
+                    Vec::new()
                 }
-                Err(bad) => Some(bad),
+                Err(bad) => vec![bad],
             },
             "policy-versions" => {
-                let (pages, bad) = file.pages::<iam::FetchedPolicy<'a>>();
+                let (pages, lost) = file.pages::<iam::FetchedPolicy<'a>>();
                 let id = account.unwrap_or(file.name);
                 for page in pages {
                     let managed = Managed {
@@ -352,11 +352,14 @@ impl<'a> World<'a> {
                         .policies
                         .insert(page.policy.arn.sym(), managed);
                 }
-                bad
+                lost
             }
             "roles" => {
-                let (pages, bad) = file.pages::<iam::Roles<'a>>();
-                for role in pages.into_iter().flat_map(|page| page.roles) {
+                let (pages, mut lost) = file.pages::<iam::Roles<'a>>();
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.roles.take(file, "Roles", &mut lost));
+                for role in all {
                     let arn = role.arn.sym();
                     let Some(id) = read::account_of(&arn).map(Sym::new) else {
                         continue;
@@ -366,7 +369,7 @@ impl<'a> World<'a> {
                         holder.max_session = role.max_session_duration;
                     }
                 }
-                bad
+                lost
             }
             kind if kind.starts_with("organization") => self.organization.read(at, file),
             kind if kind.starts_with("sso-") || kind.starts_with("identitystore-") => {
@@ -376,11 +379,14 @@ impl<'a> World<'a> {
                 let account = self.account(Sym::new(POLICY_FILES), at);
                 account.of_files = true;
                 account.holders.push(holder_of_file(at, file));
-                None
+                Vec::new()
             }
             "secrets" => {
-                let (pages, bad) = file.pages::<iam::Secrets<'a>>();
-                for secret in pages.into_iter().flat_map(|page| page.secret_list) {
+                let (pages, mut lost) = file.pages::<iam::Secrets<'a>>();
+                let all = pages
+                    .into_iter()
+                    .flat_map(|page| page.secret_list.take(file, "SecretList", &mut lost));
+                for secret in all {
                     let told = read::account_of(&secret.arn).map(Sym::new);
                     let id = told.or(account).unwrap_or(file.name);
                     self.account(id, at).secrets.push((at, secret));
@@ -388,17 +394,17 @@ impl<'a> World<'a> {
                 if let Some(id) = account {
                     self.account(id, at).secrets_read = true;
                 }
-                bad
+                lost
             }
             "eks" => {
-                let (pages, bad) = read::small::<eks::Answer>(file);
+                let (pages, lost) = file.pages::<eks::Answer>();
                 let id = account.unwrap_or(file.name);
                 let answers = pages.into_iter().map(|page| (id, at, page));
                 self.clusters.extend(answers);
-                bad
+                lost
             }
             "last-accessed" => {
-                let (pages, bad) = read::small::<iam::LastAccessed>(file);
+                let (pages, lost) = file.pages::<iam::LastAccessed>();
                 for page in pages {
                     let Some(arn) = page.arn.as_deref().map(Sym::new) else {
                         continue;
@@ -408,14 +414,13 @@ impl<'a> World<'a> {
                         self.account(id, at).last_accessed.insert(arn, page);
                     }
                 }
-                bad
+                lost
             }
             _ => self.read_settings(at, file, account),
         };
-        if let Some(bad) = bad {
-            let tenant = account.unwrap_or(file.name);
-            self.gaps.push(unusable(tenant, file.kind, &bad));
-        }
+        let tenant = account.unwrap_or(file.name);
+        let gaps = lost.iter().map(|bad| unusable(tenant, file.kind, bad));
+        self.gaps.extend(several(gaps));
     }
 
     /// Documents about an account as a whole, which name it nowhere.
@@ -424,65 +429,74 @@ impl<'a> World<'a> {
         at: usize,
         file: &'a File<'a>,
         account: Option<Sym>,
-    ) -> Option<read::Unusable> {
+    ) -> Vec<read::Unusable> {
         let Some(id) = account else {
-            return Some(read::Unusable {
+            return vec![read::Unusable {
                 location: Location::start_of(file.name),
                 message: "nothing tells which account this belongs to; put it into a directory \
                     named by the account number"
                     .to_owned(),
-            });
+            }];
         };
         let account = self.account(id, at);
         match file.kind {
             "account-summary" => {
-                let (pages, bad) = read::small::<iam::AccountSummary>(file);
+                let (pages, lost) = file.pages::<iam::AccountSummary>();
                 account.summary = pages.into_iter().next().map(|page| page.summary_map);
-                bad
+                lost
             }
             "account-aliases" => {
-                let (pages, bad) = read::small::<iam::AccountAliases>(file);
+                let (pages, lost) = file.pages::<iam::AccountAliases>();
                 let aliases = pages.into_iter().flat_map(|page| page.account_aliases);
                 account.alias = aliases.map(|alias| Sym::new(&alias)).next();
-                bad
+                lost
             }
             "password-policy" => {
-                let (pages, bad) = read::small::<iam::AccountPasswordPolicy>(file);
+                let (pages, lost) = file.pages::<iam::AccountPasswordPolicy>();
                 account.password_policy = pages.into_iter().next().map(|page| page.password_policy);
-                bad
+                lost
             }
             "saml-providers" => {
-                let (pages, bad) = read::small::<iam::SamlProviders>(file);
-                let arns = pages.into_iter().flat_map(|page| page.list);
+                let (pages, mut lost) = file.pages::<iam::SamlProviders<'a>>();
+                let name = "SAMLProviderList";
+                let arns = pages
+                    .into_iter()
+                    .flat_map(|page| page.list.take(file, name, &mut lost));
                 let known = account.saml_providers.get_or_insert_default();
                 known.extend(arns.map(|provider| Sym::new(&provider.arn)));
-                bad
+                lost
             }
             "oidc-providers" => {
-                let (pages, bad) = read::small::<iam::OidcProviders>(file);
+                let (pages, mut lost) = file.pages::<iam::OidcProviders<'a>>();
                 let known = account.oidc_providers.get_or_insert_default();
                 for page in pages {
-                    known.extend(page.list.iter().map(|provider| Sym::new(&provider.arn)));
+                    let list = page.list.take(file, "OpenIDConnectProviderList", &mut lost);
+                    known.extend(list.iter().map(|provider| Sym::new(&provider.arn)));
                     known.extend(page.arn.as_deref().map(Sym::new));
                 }
-                bad
+                lost
             }
             kind
             @ ("service-specific-credentials" | "ssh-public-keys" | "signing-certificates") => {
-                let (pages, bad) = read::small::<iam::Owned>(file);
+                let (pages, mut lost) = file.pages::<iam::Owned<'a>>();
                 account.owned_kinds.insert(kind);
                 for page in pages {
-                    let list = page
-                        .service_specific_credentials
-                        .into_iter()
-                        .chain(page.ssh_public_keys)
-                        .chain(page.certificates);
-                    account.owned.extend(list.map(|one| (kind, at, one)));
+                    for (name, list) in [
+                        (
+                            "ServiceSpecificCredentials",
+                            page.service_specific_credentials,
+                        ),
+                        ("SSHPublicKeys", page.ssh_public_keys),
+                        ("Certificates", page.certificates),
+                    ] {
+                        let list = list.take(file, name, &mut lost).into_iter();
+                        account.owned.extend(list.map(|one| (kind, at, one)));
+                    }
                 }
-                bad
+                lost
             }
             // Multi-factor devices: the credential report already says who has one.
-            _ => None,
+            _ => Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::list::List;
 use super::{Tag, Text, Time, or_default};
 
 /// One page of `GetAccountAuthorizationDetails`.
@@ -196,7 +197,7 @@ pub struct FetchedPolicy<'a> {
 pub struct Roles<'a> {
     /// Roles.
     #[serde(borrow)]
-    pub roles: Vec<ListedRole<'a>>,
+    pub roles: List<'a, ListedRole<'a>>,
 }
 
 /// What `ListRoles` tells beyond authorization details.
@@ -251,8 +252,8 @@ pub struct PasswordPolicy {
 #[derive(Debug, Deserialize)]
 pub struct SamlProviders<'a> {
     /// Providers.
-    #[serde(rename = "SAMLProviderList")]
-    pub list: Vec<Provider>,
+    #[serde(borrow, rename = "SAMLProviderList")]
+    pub list: List<'a, Provider>,
 }
 
 /// `ListOpenIDConnectProviders`, or one `GetOpenIDConnectProvider` with its ARN.
@@ -260,8 +261,8 @@ pub struct SamlProviders<'a> {
 #[serde(default)]
 pub struct OidcProviders<'a> {
     /// Providers.
-    #[serde(rename = "OpenIDConnectProviderList")]
-    pub list: Vec<Provider>,
+    #[serde(borrow, rename = "OpenIDConnectProviderList")]
+    pub list: List<'a, Provider>,
     /// The one described.
     #[serde(rename = "Arn")]
     pub arn: Option<String>,
@@ -281,12 +282,14 @@ pub struct Provider {
 #[serde(rename_all = "PascalCase", default)]
 pub struct Owned<'a> {
     /// Service-specific credentials.
-    pub service_specific_credentials: Vec<OwnedCredential>,
+    #[serde(borrow)]
+    pub service_specific_credentials: List<'a, OwnedCredential>,
     /// SSH keys.
-    #[serde(rename = "SSHPublicKeys")]
-    pub ssh_public_keys: Vec<OwnedCredential>,
+    #[serde(borrow, rename = "SSHPublicKeys")]
+    pub ssh_public_keys: List<'a, OwnedCredential>,
     /// Signing certificates.
-    pub certificates: Vec<OwnedCredential>,
+    #[serde(borrow)]
+    pub certificates: List<'a, OwnedCredential>,
 }
 
 /// Something a user owns. Its secret is never read.
@@ -346,7 +349,7 @@ pub struct ServiceLastAccessed {
 pub struct Secrets<'a> {
     /// Metadata of secrets.
     #[serde(borrow)]
-    pub secret_list: Vec<Secret<'a>>,
+    pub secret_list: List<'a, Secret<'a>>,
 }
 
 /// Metadata of a secret. Never its value.

@@ -7,6 +7,7 @@
 pub mod document;
 pub mod eks;
 pub mod iam;
+pub mod list;
 pub mod organization;
 pub mod report;
 pub mod salvage;
@@ -18,8 +19,9 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::model::{LineIndex, Location, Sym};
 use crate::snapshot::Document;
@@ -99,8 +101,34 @@ impl<'a> File<'a> {
     }
 
     /// The pages in this file: values one after the other, one per line, or the
-    /// elements of one array. Stops at the first that cannot be used.
-    pub fn pages<T: Deserialize<'a>>(&self) -> (Vec<T>, Option<Unusable>) {
+    /// elements of one array; and what of them cannot be used. A page that cannot is
+    /// passed over.
+    pub fn pages<T: Deserialize<'a>>(&self) -> (Vec<T>, Vec<Unusable>) {
+        let (pages, bad) = self.all_pages();
+        let Some(bad) = bad else {
+            return (pages, Vec::new());
+        };
+        let (raw, ended) = self.raw_pages();
+        if raw.len() < 2 && ended.is_ok() {
+            return (pages, vec![bad]);
+        }
+        let mut pages = Vec::new();
+        let mut lost = Vec::new();
+        for (index, raw) in raw.into_iter().enumerate() {
+            match serde_json::from_str(raw.get()) {
+                Ok(page) => pages.push(page),
+                Err(error) => {
+                    let what = format!("page {index}");
+                    lost.push(list::left_out(self, &what, raw.get(), &error));
+                }
+            }
+        }
+        lost.extend(ended.err().map(|error| self.unusable(&error)));
+        (pages, lost)
+    }
+
+    /// The pages up to the first that cannot be used; of an array all or none.
+    fn all_pages<T: Deserialize<'a>>(&self) -> (Vec<T>, Option<Unusable>) {
         if self.text.trim_start().starts_with('[') {
             return match serde_json::from_str(self.text) {
                 Ok(pages) => (pages, None),
@@ -115,6 +143,38 @@ impl<'a> File<'a> {
             }
         }
         (pages, None)
+    }
+
+    /// The text of each page, as far as the file is JSON.
+    fn raw_pages(&self) -> (Vec<&'a RawValue>, serde_json::Result<()>) {
+        /// Takes the elements of an array.
+        struct Elements<'r, 'a>(&'r mut Vec<&'a RawValue>);
+        impl<'de: 'a, 'a> Visitor<'de> for Elements<'_, 'a> {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of pages")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+                while let Some(page) = list.next_element()? {
+                    self.0.push(page);
+                }
+                Ok(())
+            }
+        }
+        let mut raw = Vec::new();
+        let mut from = serde_json::Deserializer::from_str(self.text);
+        let ended = if self.text.trim_start().starts_with('[') {
+            from.deserialize_seq(Elements(&mut raw))
+                .and_then(|()| from.end())
+        } else {
+            from.into_iter().try_for_each(|page| {
+                raw.push(page?);
+                Ok(())
+            })
+        };
+        (raw, ended)
     }
 
     /// Where and why the JSON of this file cannot be used.
@@ -265,11 +325,6 @@ pub struct Tag<'a> {
     pub value: Text<'a>,
 }
 
-/// The pages of a small document, copied out of it.
-pub fn small<T: DeserializeOwned>(file: &File<'_>) -> (Vec<T>, Option<Unusable>) {
-    file.pages()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +359,7 @@ mod tests {
             let file = File::new(&document).unwrap();
             assert_eq!(file.account, Some(Sym::new("111122223333")));
             let (pages, bad) = file.pages::<One<'_>>();
-            assert!(bad.is_none());
+            assert!(bad.is_empty());
             let texts: Vec<_> = pages.iter().map(|page| page.a.as_deref()).collect();
             assert_eq!(texts, [Some("1"), Some("2")]);
         }
@@ -327,7 +382,48 @@ mod tests {
         let file = File::new(&document).unwrap();
         let (pages, bad) = file.pages::<One<'_>>();
         assert_eq!(pages.len(), 1);
-        assert_eq!(bad.unwrap().location.line, 2);
+        assert_eq!(bad[0].location.line, 2);
+    }
+
+    #[test]
+    fn one_bad_page_or_element_costs_itself_alone() {
+        #[derive(Deserialize)]
+        struct Page<'a> {
+            #[serde(borrow)]
+            list: list::List<'a, One<'a>>,
+        }
+        let good = r#"{"list":[{"a":"1"},{"a":2},{"a":"3"}]}"#;
+        let many = [
+            (format!("{good}\n{{\"list\":true}}\n7\n{good}"), 5),
+            (format!("[{good},\n{{\"list\":true}},\n7,\n{good}]"), 5),
+            (format!("[{good},\n{{\"list\":true}},\n7,\n{good},{{"), 6),
+        ];
+        for (text, expected) in many {
+            let document = document("x.json", &text);
+            let file = File::new(&document).unwrap();
+            let (pages, mut lost) = file.pages::<Page<'_>>();
+            let mut kept = Vec::new();
+            for page in pages {
+                kept.extend(page.list.take(&file, "list", &mut lost));
+            }
+            let kept: Vec<_> = kept.iter().map(|one| one.a.as_deref()).collect();
+            assert_eq!(kept, [Some("1"), Some("3"), Some("1"), Some("3")], "{text}");
+            let mut told: Vec<String> = lost.iter().map(ToString::to_string).collect();
+            told.sort();
+            assert_eq!(told.len(), expected - 1, "{told:?}");
+            let bad = "element 1 of `list` is left out: invalid type: integer `2`, expected text";
+            assert!(
+                told[0].starts_with("x.json:1:") && told[0].ends_with(bad),
+                "{told:?}"
+            );
+            assert!(
+                told[1].ends_with(
+                    "`list` is left out: invalid type: boolean `true`, expected a sequence"
+                ),
+                "{told:?}"
+            );
+            assert!(told[2].starts_with("x.json:3:"), "{told:?}");
+        }
     }
 
     #[test]

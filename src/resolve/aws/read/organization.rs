@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Text;
+use super::list::List;
 
 /// `DescribeOrganization`.
 #[derive(Debug, Deserialize)]
@@ -27,9 +28,10 @@ pub struct Organization {
 /// `ListAccounts`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Accounts {
+pub struct Accounts<'a> {
     /// Accounts.
-    pub accounts: Vec<MemberAccount>,
+    #[serde(borrow)]
+    pub accounts: List<'a, MemberAccount>,
 }
 
 /// A member account.
@@ -46,9 +48,10 @@ pub struct MemberAccount {
 /// `ListRoots`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Roots {
+pub struct Roots<'a> {
     /// Roots.
-    pub roots: Vec<Root>,
+    #[serde(borrow)]
+    pub roots: List<'a, Root>,
 }
 
 /// A root.
@@ -76,11 +79,12 @@ pub struct PolicyType {
 /// `ListOrganizationalUnitsForParent` with its parent.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Units {
+pub struct Units<'a> {
     /// Above them.
     pub parent_id: String,
     /// Units.
-    pub organizational_units: Vec<Unit>,
+    #[serde(borrow)]
+    pub organizational_units: List<'a, Unit>,
 }
 
 /// A unit.
@@ -94,11 +98,12 @@ pub struct Unit {
 /// `ListChildren` with its parent.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Children {
+pub struct Children<'a> {
     /// Above them.
     pub parent_id: String,
     /// Accounts and units.
-    pub children: Vec<Unit>,
+    #[serde(borrow)]
+    pub children: List<'a, Unit>,
 }
 
 /// `DescribePolicy` and `ListTargetsForPolicy` together.
@@ -109,8 +114,8 @@ pub struct PolicyWithTargets<'a> {
     #[serde(borrow)]
     pub policy: Policy<'a>,
     /// Where it is attached.
-    #[serde(default)]
-    pub targets: Vec<Target>,
+    #[serde(borrow, default)]
+    pub targets: List<'a, Target>,
 }
 
 /// A guardrail.

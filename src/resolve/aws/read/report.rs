@@ -105,8 +105,8 @@ pub fn read(file: &File<'_>) -> Result<Report, Unusable> {
             generated: None,
         });
     }
-    let (answers, bad) = file.pages::<Answer<'_>>();
-    if let Some(bad) = bad {
+    let (answers, lost) = file.pages::<Answer<'_>>();
+    if let Some(bad) = lost.into_iter().next() {
         return Err(bad);
     }
     let wrong = |message: &str| Unusable {

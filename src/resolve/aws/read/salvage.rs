@@ -11,11 +11,12 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 
 use super::iam::AuthorizationDetails;
+use super::list::left_out;
 use super::{File, Text, Unusable};
 
 /// The pages of authorization details in a file, and what of them cannot be used.
 pub fn details<'a>(file: &File<'a>) -> (Vec<AuthorizationDetails<'a>>, Vec<Unusable>) {
-    let (pages, bad) = file.pages();
+    let (pages, bad) = file.all_pages();
     if bad.is_none() {
         return (pages, Vec::new());
     }
@@ -57,14 +58,8 @@ impl<'a> Salvage<'_, 'a> {
         match serde_json::from_str(raw) {
             Ok(element) => Some(element),
             Err(error) => {
-                let name = label(raw).map_or(String::new(), |name| format!(" (`{name}`)"));
-                let told = error.to_string();
-                let place = format!(" at line {} column {}", error.line(), error.column());
-                let told = told.strip_suffix(&place).unwrap_or(&told);
-                let message = format!("element {index} of `{list}`{name} is left out: {told}");
-                let at = raw.get(offset(raw, &error)..).unwrap_or(raw);
-                let at = at.get(..1).unwrap_or(raw);
-                self.note(at, message);
+                let what = format!("element {index} of `{list}`");
+                self.lost.push(left_out(self.file, &what, raw, &error));
                 None
             }
         }
@@ -77,29 +72,6 @@ impl<'a> Salvage<'_, 'a> {
             .unwrap_or_else(|| crate::model::Location::start_of(self.file.name));
         self.lost.push(Unusable { location, message });
     }
-}
-
-/// What the element calls itself.
-fn label(raw: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(raw).ok()?;
-    let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
-    ["Arn", "UserName", "RoleName", "GroupName", "PolicyName"]
-        .into_iter()
-        .find_map(text)
-}
-
-/// Where in `raw` an error stands; its columns count bytes from 1.
-fn offset(raw: &str, error: &serde_json::Error) -> usize {
-    let before: usize = raw
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let mut at = (before + error.column().saturating_sub(1)).min(raw.len().saturating_sub(1));
-    while !raw.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 /// The pages of an array.

@@ -3,14 +3,16 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::list::List;
 use super::{Text, Time, or_default};
 
 /// `ListInstances`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Instances {
+pub struct Instances<'a> {
     /// Instances.
-    pub instances: Vec<Instance>,
+    #[serde(borrow)]
+    pub instances: List<'a, Instance>,
 }
 
 /// An instance.
@@ -102,7 +104,7 @@ pub struct BoundaryReference<'a> {
 pub struct AccountAssignments<'a> {
     /// Assignments.
     #[serde(borrow)]
-    pub account_assignments: Vec<Assignment<'a>>,
+    pub account_assignments: List<'a, Assignment<'a>>,
 }
 
 /// Somebody × a permission set × an account.
@@ -129,7 +131,7 @@ pub struct Assignment<'a> {
 pub struct Users<'a> {
     /// Users.
     #[serde(borrow)]
-    pub users: Vec<User<'a>>,
+    pub users: List<'a, User<'a>>,
 }
 
 /// A person (or what signs in like one).
@@ -183,7 +185,7 @@ pub struct ExternalId<'a> {
 pub struct Groups<'a> {
     /// Groups.
     #[serde(borrow)]
-    pub groups: Vec<Group<'a>>,
+    pub groups: List<'a, Group<'a>>,
 }
 
 /// A group.
@@ -204,7 +206,7 @@ pub struct Group<'a> {
 pub struct GroupMemberships<'a> {
     /// Memberships.
     #[serde(borrow)]
-    pub group_memberships: Vec<Membership<'a>>,
+    pub group_memberships: List<'a, Membership<'a>>,
 }
 
 /// Somebody is in a group.
