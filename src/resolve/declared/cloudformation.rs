@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::Declared;
 use super::iam::{ACCOUNT, Account};
-use super::kubernetes_document::{Node, Source, parse};
+use super::kubernetes_document::Node;
 use crate::snapshot::Document;
 use resources::Reader;
 use values::Template;
@@ -46,18 +46,8 @@ const UNREAD: &[&str] = &[
 
 /// Reads one template.
 pub(super) fn read(document: &Document, into: &mut Declared) {
-    let Ok(text) = std::str::from_utf8(&document.text) else {
-        return into.problem(document.file, "not UTF-8 text");
-    };
-    let source = Source::new(document.file, text);
-    let (documents, errors) = parse(text);
-    if let Some(error) = errors.first() {
-        let at = source.locate_error(error);
-        let message = format!("{}:{}: {}", at.line, at.column, error.message);
-        return into.problem(document.file, &message);
-    }
-    let Some(root) = documents.first() else {
-        return into.problem(document.file, "the template is empty");
+    let Some((source, root)) = into.root(document, "template") else {
+        return;
     };
     let resources: BTreeMap<&str, &Node<'_>> = root
         .pairs_of("Resources")

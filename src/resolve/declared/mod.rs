@@ -73,6 +73,35 @@ impl Declared {
         }
     }
 
+    /// The one document a declaration is, and where things stand in it; where there is
+    /// none, that is said.
+    fn root<'d>(
+        &mut self,
+        document: &'d Document,
+        what: &str,
+    ) -> Option<(
+        kubernetes_document::Source<'d>,
+        kubernetes_document::Node<'d>,
+    )> {
+        let Ok(text) = std::str::from_utf8(&document.text) else {
+            self.problem(document.file, "not UTF-8 text");
+            return None;
+        };
+        let source = kubernetes_document::Source::new(document.file, text);
+        let (documents, errors) = kubernetes_document::parse(text);
+        if let Some(error) = errors.first() {
+            let at = source.locate_error(error);
+            let message = format!("{}:{}: {}", at.line, at.column, error.message);
+            self.problem(document.file, &message);
+            return None;
+        }
+        let Some(root) = documents.into_iter().next() else {
+            self.problem(document.file, &format!("the {what} is empty"));
+            return None;
+        };
+        Some((source, root))
+    }
+
     /// Adds a made document, at its place in a snapshot.
     fn document(
         &mut self,

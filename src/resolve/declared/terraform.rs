@@ -14,7 +14,7 @@ mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::kubernetes::document::{Node, Source, parse};
+use super::kubernetes_document::Node;
 use super::{Declared, iam};
 use crate::model::{Location, System};
 use crate::snapshot::Document;
@@ -221,19 +221,8 @@ fn plain(address: &str) -> String {
 
 /// Reads a plan; `sources` are the Terraform files that are there.
 pub(super) fn read(document: &Document, sources: &[&Document], into: &mut Declared) {
-    let text = match std::str::from_utf8(&document.text) {
-        Ok(text) => text,
-        Err(_) => return into.problem(document.file, "not UTF-8 text"),
-    };
-    let source = Source::new(document.file, text);
-    let (documents, errors) = parse(text);
-    if let Some(error) = errors.first() {
-        let at = source.locate_error(error);
-        let message = format!("{}:{}: {}", at.line, at.column, error.message);
-        return into.problem(document.file, &message);
-    }
-    let Some(plan) = documents.first() else {
-        return into.problem(document.file, "the plan is empty");
+    let Some((source, plan)) = into.root(document, "plan") else {
+        return;
     };
     let prior = document.kind == PRIOR;
     let files = Sources::read(sources, document.file);
