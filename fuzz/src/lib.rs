@@ -17,6 +17,7 @@ use tenure::resolve::aws::policy::Document as Policy;
 use tenure::resolve::aws::simulate::simulate as simulate_aws;
 use tenure::resolve::{Context, kubernetes, resolve, vault};
 use tenure::rules::RuleSet;
+use tenure::snapshot::declared::{PLAN, PRIOR, TEMPLATE};
 use tenure::snapshot::github::DOCUMENTS;
 use tenure::snapshot::{Document, Snapshot, recognise};
 
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("aws_simulate", aws_simulate),
     ("baseline", baseline),
     ("config", config),
+    ("declared", declared),
     ("github_documents", github_documents),
     ("jit_import", jit_import),
     ("kubernetes_facts", kubernetes_facts),
@@ -178,6 +180,17 @@ pub fn baseline(data: &[u8]) {
 pub fn config(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Config::parse(text);
+    }
+}
+
+/// A Terraform plan or a CloudFormation template; the first line says which.
+pub fn declared(data: &[u8]) {
+    if let Some((name, text)) = named(data)
+        && let Some(kind) = [PLAN, PRIOR, TEMPLATE]
+            .into_iter()
+            .find(|kind| *kind == name)
+    {
+        judge(System::Aws, kind, "infrastructure/x", text);
     }
 }
 
