@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::load::{drop_lone_sources, take};
 use super::{LoadError, Problem, Snapshot};
 use crate::model::{Location, Sym};
+pub(super) use program::may_declare;
 use program::{Entry, Git, repository};
 
 /// What a large file kept elsewhere leaves in the repository (Git LFS specification).

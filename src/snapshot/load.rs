@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::store::{MANIFEST, Manifest, SCHEMA, assemble, display};
+use super::git::may_declare;
+use super::store::{MANIFEST, Manifest, SCHEMA, assemble, check_name, display};
 use super::{Document, Problem, Snapshot, declared, recognise};
 use crate::model::{Location, Sym, System};
 
@@ -74,7 +75,7 @@ pub fn load(target: &Path) -> Result<Snapshot, LoadError> {
 }
 
 fn load_file(path: &Path, size: u64) -> Result<Snapshot, LoadError> {
-    let text = read(path, size)?;
+    let text = unmarked(read(path, size)?);
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -114,17 +115,12 @@ pub fn plan(path: &Path, sources: &[PathBuf]) -> Result<(Snapshot, Snapshot), Lo
         source,
     };
     let stdin = path == Path::new("-");
-    let text: Arc<[u8]> = if stdin {
-        let mut text = Vec::new();
-        io::stdin()
-            .lock()
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut text)
-            .map_err(fail)?;
-        Arc::from(text)
+    let text = if stdin {
+        bounded(io::stdin().lock(), path, 0, MAX_FILE)?
     } else {
         read(path, std::fs::metadata(path).map_err(fail)?.len())?
     };
+    let text = unmarked(text);
     let beside = if stdin {
         Path::new(".")
     } else {
@@ -199,6 +195,7 @@ fn plan_of(
 /// Takes one file of a tree into a snapshot, if any system knows it: `path` below the
 /// tree, `file` as reports name it. What is broken is a problem.
 pub(super) fn take(snapshot: &mut Snapshot, path: &str, file: Sym, text: Arc<[u8]>) {
+    let text = unmarked(text);
     if path.ends_with(".tf") {
         snapshot.documents.push(source_document(file, text));
         return;
@@ -268,6 +265,12 @@ fn load_snapshot(root: &Path, path: &Path) -> Result<Snapshot, LoadError> {
     let mut documents = Vec::new();
     for source in &manifest.sources {
         let folder = root.join(&source.directory);
+        if check_name(&source.directory).is_err() || is_linked(root, &source.directory) {
+            return Err(bad(format!(
+                "its directory `{}` leads out of the snapshot",
+                source.directory
+            )));
+        }
         if !folder.is_dir() {
             continue;
         }
@@ -279,33 +282,77 @@ fn load_snapshot(root: &Path, path: &Path) -> Result<Snapshot, LoadError> {
     }
     documents.sort();
     documents.dedup_by(|a, b| a.0 == b.0);
-    Ok(assemble(&manifest, documents, Some(root)))
+    let files = documents.len();
+    let snapshot = assemble(&manifest, documents, Some(root));
+    // A source that was refused everything has its coverage to tell.
+    if snapshot.documents.is_empty() && snapshot.coverage.is_empty() {
+        return Err(nothing_known(root, files));
+    }
+    Ok(snapshot)
+}
+
+/// Whether a part of `directory` below `root` is a link: it could lead anywhere.
+fn is_linked(root: &Path, directory: &str) -> bool {
+    let mut at = root.to_owned();
+    directory.split('/').any(|part| {
+        at.push(part);
+        at.is_symlink()
+    })
 }
 
 fn load_tree(root: &Path) -> Result<Snapshot, LoadError> {
     let mut snapshot = Snapshot::default();
-    let files = files_below(root)?;
+    let (files, unread) = walk(root)?;
+    let unreadable = |path: &Path, error: &LoadError| Problem {
+        location: Location::start_of(Sym::new(&display(path))),
+        message: format!("{error}; what it holds was not judged").into(),
+        help: Some("make it readable, or name the files to scan one by one".into()),
+    };
+    for (path, error) in &unread {
+        snapshot.problems.push(unreadable(path, error));
+    }
     for path in &files {
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        let text = read(path, size)?;
+        let text = match read(path, size) {
+            Ok(text) => text,
+            Err(error) => {
+                if may_matter(path) {
+                    snapshot.problems.push(unreadable(path, &error));
+                }
+                continue;
+            }
+        };
         let relative = display(path.strip_prefix(root).unwrap_or(path));
         take(&mut snapshot, &relative, Sym::new(&display(path)), text);
     }
     drop_lone_sources(&mut snapshot);
     if snapshot.documents.is_empty() && snapshot.problems.is_empty() {
-        return Err(LoadError::Unrecognised {
-            problem: Problem {
-                location: Location::start_of(Sym::new(&display(root))),
-                message: format!(
-                    "none of the {} files in this directory is a document any system knows",
-                    files.len()
-                )
-                .into(),
-                help: Some(EXPECTED.into()),
-            },
-        });
+        return Err(nothing_known(root, files.len()));
     }
     Ok(snapshot)
+}
+
+/// Whether a file that cannot be read could have been input, by its ending.
+fn may_matter(path: &Path) -> bool {
+    let ending = path.extension();
+    ending.is_none_or(|ending| ending == "log") || may_declare(&path.to_string_lossy())
+}
+
+fn nothing_known(root: &Path, files: usize) -> LoadError {
+    let message = match files {
+        0 => "there is no file in this directory".to_owned(),
+        1 => "the one file in this directory is no document any system knows".to_owned(),
+        count => {
+            format!("none of the {count} files in this directory is a document any system knows")
+        }
+    };
+    LoadError::Unrecognised {
+        problem: Problem {
+            location: Location::start_of(Sym::new(&display(root))),
+            message: message.into(),
+            help: Some(EXPECTED.into()),
+        },
+    }
 }
 
 const EXPECTED: &str = "expected a snapshot written by `tenure collect`, the output of \
@@ -321,8 +368,18 @@ fn unknown(file: Sym, name: &str, text: &[u8]) -> Problem {
     })
 }
 
-/// A file that calls itself JSON and is not.
+/// A file that calls itself JSON and is not, or text that nobody reads.
 fn broken(file: Sym, name: &str, text: &[u8]) -> Option<Problem> {
+    let wide = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
+    if wide && may_declare(name) {
+        return Some(Problem {
+            location: Location::start_of(file),
+            message: "it is UTF-16 text, which is not read".into(),
+            help: Some(
+                "save it as UTF-8 (in PowerShell: `… | Out-File -Encoding utf8 FILE`)".into(),
+            ),
+        });
+    }
     if !name.to_ascii_lowercase().ends_with(".json") {
         return None;
     }
@@ -345,35 +402,109 @@ pub(super) fn read(path: &Path, size: u64) -> Result<Arc<[u8]>, LoadError> {
             size,
         });
     }
-    std::fs::read(path)
-        .map(Arc::from)
+    let file = std::fs::File::open(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    bounded(file, path, size, MAX_FILE)
+}
+
+/// All of `from`, called `path`, if it is no more than `most`. Devices and pipes do not
+/// tell beforehand: their `size` is 0.
+fn bounded(from: impl io::Read, path: &Path, size: u64, most: u64) -> Result<Arc<[u8]>, LoadError> {
+    let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    from.take(most + 1)
+        .read_to_end(&mut text)
         .map_err(|source| LoadError::Read {
             path: path.to_owned(),
             source,
-        })
+        })?;
+    if text.len() as u64 > most {
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+            size: text.len() as u64,
+        });
+    }
+    Ok(Arc::from(text))
+}
+
+/// A text without the mark some editors and shells begin UTF-8 with.
+fn unmarked(text: Arc<[u8]>) -> Arc<[u8]> {
+    match text.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => Arc::from(rest),
+        None => text,
+    }
 }
 
 /// Regular files below `root` in a fixed order. Hidden directories and links are
 /// passed over: neither holds input, and a link could lead anywhere.
 pub(super) fn files_below(root: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    let mut found = Vec::new();
+    let (files, unread) = walk(root)?;
+    match unread.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(files),
+    }
+}
+
+/// The files below `root`, and the directories below it that cannot be read.
+type Walked = (Vec<PathBuf>, Vec<(PathBuf, LoadError)>);
+
+fn walk(root: &Path) -> Result<Walked, LoadError> {
+    let mut files = Vec::new();
+    let mut unread = Vec::new();
     let mut waiting = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = waiting.pop() {
-        let fail = |source| LoadError::Read {
-            path: folder.clone(),
-            source,
-        };
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let kind = entry.file_type().map_err(fail)?;
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if kind.is_dir() && !hidden && depth < MAX_DEPTH {
-                waiting.push((entry.path(), depth + 1));
-            } else if kind.is_file() {
-                found.push(entry.path());
+        match entries(&folder) {
+            Ok((here, folders)) => {
+                files.extend(here);
+                let below = folders.into_iter().filter(|_| depth < MAX_DEPTH);
+                waiting.extend(below.map(|folder| (folder, depth + 1)));
             }
+            Err(error) if folder == root => return Err(error),
+            Err(error) => unread.push((folder, error)),
         }
     }
-    found.sort();
-    Ok(found)
+    files.sort();
+    unread.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok((files, unread))
+}
+
+/// The regular files and the directories in `folder`, without hidden directories.
+fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), LoadError> {
+    let fail = |source| LoadError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let kind = entry.file_type().map_err(fail)?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if kind.is_dir() && !hidden {
+            folders.push(entry.path());
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok((files, folders))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_end_is_too_large() {
+        let path = Path::new("/dev/zero");
+        let read = |most| bounded(io::repeat(0).take(9), path, 0, most);
+        assert_eq!(read(9).unwrap().len(), 9);
+        assert!(matches!(read(8), Err(LoadError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_mark_is_taken_off_and_nothing_else() {
+        for (text, plain) in [("\u{feff}a", "a"), ("a\u{feff}", "a\u{feff}"), ("", "")] {
+            assert_eq!(*unmarked(Arc::from(text.as_bytes())), *plain.as_bytes());
+        }
+    }
 }

@@ -50,7 +50,8 @@ impl Entry {
     }
 }
 
-fn may_declare(path: &str) -> bool {
+/// Whether a file may declare access, by its ending.
+pub(in crate::snapshot) fn may_declare(path: &str) -> bool {
     let ending = path.rsplit_once('.').map(|(_, ending)| ending);
     ending.is_some_and(|ending| {
         ENDINGS
