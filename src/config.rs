@@ -337,7 +337,10 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(Config::default());
         }
-        let config: Config = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let config: Config = serde_saphyr::from_str(text).map_err(|error| {
+            let text = error.to_string();
+            text.strip_prefix("error: ").unwrap_or(&text).to_owned()
+        })?;
         if let Some(fault) = config.jit.fault() {
             return Err(fault);
         }

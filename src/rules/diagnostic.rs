@@ -53,6 +53,10 @@ impl fmt::Display for Problem {
             help,
             excerpt,
         } = self;
+        if label.is_empty() && excerpt.0.is_empty() {
+            // It is about the file as a whole.
+            return write!(f, "error: {message}");
+        }
         let number = line.to_string();
         let gutter = " ".repeat(number.len());
         // Tabs would shift the caret; YAML allows none for indentation.

@@ -51,15 +51,17 @@ impl RuleSet {
 
     /// Adds the rules of all `*.yaml` and `*.yml` files in a directory, in the order
     /// of their names. A file without `family:` is data for something else and left
-    /// alone.
+    /// alone; a directory without any rules is an error.
     ///
     /// # Errors
     /// Everything that is wrong with them, and what cannot be read.
     pub fn with_dir(self, path: &Path) -> Result<RuleSet, RuleErrors> {
-        let unreadable = |path: &Path, error: std::io::Error| {
+        let failed = |path: &Path, message: String| {
             let source = Source::new(path.display().to_string(), "");
-            let message = format!("cannot read `{}`: {error}", path.display());
             RuleErrors(vec![source.problem(0..0, message, "")])
+        };
+        let unreadable = |path: &Path, error: std::io::Error| {
+            failed(path, format!("cannot read `{}`: {error}", path.display()))
         };
         let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, error))?;
         let mut files = Vec::new();
@@ -78,6 +80,14 @@ impl RuleSet {
             if is_rules {
                 sources.push(Source::new(file.display().to_string(), text));
             }
+        }
+        // Rules that are not there find nothing, and nobody would notice.
+        if sources.is_empty() {
+            let message = format!(
+                "`{}` holds no rules; expected *.yaml or *.yml files that begin with `family:`",
+                path.display()
+            );
+            return Err(failed(path, message));
         }
         self.with(sources)
     }
