@@ -15,7 +15,7 @@ use super::{Exit, baseline, scan as report, settings, tell};
 use crate::drift::Baseline;
 use crate::model::{Coverage, FactKey, Finding, Inventory, Location, Seen, Sym, System};
 use crate::report::Outcome;
-use crate::report::text::visible;
+use crate::report::text::visible_lines;
 use crate::scan::{self, Judge};
 use crate::snapshot::{self, Snapshot, git};
 
@@ -65,7 +65,7 @@ impl Sides<'_> {
             None => None,
         };
         for problem in &self.new.problems {
-            tell(global, &visible(&problem.to_string()));
+            tell(global, &visible_lines(&problem.to_string()));
         }
         let was = scan::facts(self.old, &config, now);
         let mut is = scan::facts(self.new, &config, now);

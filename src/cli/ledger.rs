@@ -13,7 +13,7 @@ use crate::jit::ledger::{self, Digest, Ledger, Recovery};
 use crate::model::{
     Actor, EndResult, Grant, GrantEvent, GrantField, Moment, Progress, Quality, Sym, System,
 };
-use crate::report::text::{shorten, visible};
+use crate::report::text::{shorten, visible, visible_lines};
 use crate::snapshot;
 
 pub(super) fn run(global: &Global, args: LedgerArgs) -> Result<Exit> {
@@ -140,7 +140,7 @@ fn add(
     for problem in &problems {
         tell(
             global,
-            &format!("warning: {}", visible(&problem.to_string())),
+            &format!("warning: {}", visible_lines(&problem.to_string())),
         );
     }
     let untold = problem_count - problems.len() as u64;

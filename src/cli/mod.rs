@@ -28,9 +28,10 @@ pub use target::{Target, TargetError};
 
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser;
 
+use crate::report::text::visible_lines;
 use args::Command;
 
 /// How a run ended.
@@ -83,7 +84,10 @@ pub fn main() -> Exit {
             } else {
                 "error"
             };
-            let _ = writeln!(stderr, "{word}: {}", chain(&error));
+            let text = visible_lines(&chain(&error));
+            // What is wrong with rules is shown as compilers show it, word and all.
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let _ = writeln!(stderr, "{word}: {text}");
             Exit::Error
         }
     }
@@ -127,7 +131,7 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// The reader of stdout went away (`tenure rules list | head`): no error of ours.
+/// The reader of answers went away (`tenure simulate aws | head`): no error of ours.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
@@ -142,10 +146,15 @@ fn tell(global: &args::Global, text: &str) {
     }
 }
 
-/// Writes data to stdout.
+/// Writes data to stdout. A reader that went away (`tenure scan | head`) is no error,
+/// and changes nothing of what the exit code says.
 fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_ref())?;
-    stdout.flush()?;
-    Ok(())
+    let written = stdout.write_all(text.as_ref());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to stdout")
+        }
+        _ => Ok(()),
+    }
 }

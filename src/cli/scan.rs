@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::args::{FailOn, Global, Reporting, ScanArgs};
 #[cfg(feature = "aws")]
@@ -20,7 +20,7 @@ use crate::drift::{self, Baseline};
 use crate::model::Inventory;
 #[cfg(feature = "aws")]
 use crate::model::System;
-use crate::report::text::visible;
+use crate::report::text::visible_lines;
 use crate::report::{self, Format, Outcome, RenderOptions, Repository};
 use crate::scan::{self, Judge};
 use crate::snapshot::Snapshot;
@@ -48,10 +48,10 @@ pub(super) fn run(global: &Global, args: ScanArgs) -> Result<Exit> {
     let store = collect::store(args.snapshot.as_deref(), now);
     let (targets, mut snapshot) = collect::read(&args.sources, &config, store, global)?;
     for problem in &snapshot.problems {
-        tell(global, &visible(&problem.to_string()));
+        tell(global, &visible_lines(&problem.to_string()));
     }
     if snapshot.documents.is_empty() && snapshot.coverage.is_empty() {
-        bail!("none of the files could be used; see the warnings above");
+        bail!("none of the files could be used; what is wrong with each is said above");
     }
     let inventory = scan::facts(&snapshot, &config, now);
     let mut judge = Judge::new(&config, &rules, now);
@@ -289,8 +289,7 @@ fn write(
 }
 
 fn write_file(path: &Path, text: &[u8]) -> Result<()> {
-    report::write_atomically(path, text)
-        .with_context(|| format!("report `{}` was not written", path.display()))
+    Ok(report::write_atomically(path, text)?)
 }
 
 /// The revision a CI system checked out: the variables GitHub Actions and GitLab CI

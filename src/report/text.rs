@@ -34,6 +34,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// [`visible`], for a message of several lines that are our own.
+pub fn visible_lines(text: &str) -> String {
+    let lines: Vec<Cow<'_, str>> = text.lines().map(visible).collect();
+    lines.join("\n")
+}
+
 /// The first `limit` characters of `text`, the last one replaced by `…` where
 /// something was cut.
 pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {

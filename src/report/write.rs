@@ -73,7 +73,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         .suffix(".tmp")
         .permissions(permissions())
         .tempfile_in(folder)
-        .map_err(failed)?;
+        // Without the name of the temporary file, which nobody knows.
+        .map_err(|error| failed(error.kind().into()))?;
     beside.write_all(bytes).map_err(failed)?;
     beside.as_file().sync_all().map_err(failed)?;
     // On failure the temporary file is removed with `error`.
