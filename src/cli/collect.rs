@@ -86,6 +86,10 @@ pub(super) fn read(
         bail!("`{target}` is a live source, and --offline was given");
     }
     let mut all = Snapshot::default();
+    if live_ones.is_empty() && store.root().is_some() {
+        let none = "`--snapshot` keeps what is collected, and no live source was named: nothing was written";
+        tell(global, none);
+    }
     if !live_ones.is_empty() {
         let progress = Terminal::new(global);
         live(&live_ones, config, &store, &progress)?;

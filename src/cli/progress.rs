@@ -15,16 +15,20 @@ use crate::connect::Progress;
 
 /// Sends the program's own log to stderr at the level asked for.
 pub(super) fn log_to_stderr(global: &Global) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
+    // What libraries warn of on the way (no region found at this place, looking at the
+    // next) is no news to a user: what comes of it is said by the program.
+    let (level, libraries) = match (global.quiet, global.verbose) {
+        (true, _) => (LevelFilter::ERROR, LevelFilter::ERROR),
+        (false, 0) => (LevelFilter::WARN, LevelFilter::ERROR),
+        (false, 1) => (LevelFilter::INFO, LevelFilter::INFO),
+        (false, _) => (LevelFilter::DEBUG, LevelFilter::DEBUG),
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var("TENURE_LOG")
-        .from_env_lossy();
+    let filter = match std::env::var("TENURE_LOG") {
+        Ok(wanted) if !wanted.is_empty() => EnvFilter::builder()
+            .with_default_directive(level.into())
+            .parse_lossy(wanted),
+        _ => EnvFilter::new(format!("{libraries},tenure={level}")),
+    };
     // A second call in one process (tests) keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -155,7 +155,8 @@ pub(super) fn paths(global: &Global, args: PathsArgs) -> Result<Exit> {
     for path in &chosen {
         told(&mut text, &inventory, path, args.evidence)?;
     }
-    writeln!(text, "{} ways", chosen.len())?;
+    let ways = if chosen.len() == 1 { "way" } else { "ways" };
+    writeln!(text, "{} {ways}", chosen.len())?;
     print(text)?;
     Ok(Exit::Clean)
 }

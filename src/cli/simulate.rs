@@ -1,8 +1,8 @@
 //! `tenure simulate`: the evaluators, exposed line by line.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -17,6 +17,21 @@ const MAX_LINE: usize = 64 << 20;
 
 pub(super) fn run(global: &Global, args: SimulateArgs) -> Result<Exit> {
     let now = settings::now(global);
+    if !matches!(
+        args.system,
+        System::Aws | System::Kubernetes | System::Vault
+    ) {
+        bail!(
+            "there is no simulator for {}; systems: aws, kubernetes, vault",
+            args.system
+        );
+    }
+    if args.objects.is_some() && args.system != System::Kubernetes {
+        bail!(
+            "`--objects` is for `tenure simulate kubernetes`; cases of {} hold their policies themselves",
+            args.system
+        );
+    }
     let objects = match &args.objects {
         Some(path) => {
             let text =
@@ -30,24 +45,14 @@ pub(super) fn run(global: &Global, args: SimulateArgs) -> Result<Exit> {
             System::Aws => aws::simulate::simulate(line),
             System::Kubernetes => kubernetes::simulate(&objects, line),
             System::Vault => vault::simulate(line, now),
-            system @ (System::Github | System::Jit) => json!({
-                "id": null,
-                "answer": "error",
-                "message": format!(
-                    "there is no simulator for {system}; systems: aws, kubernetes, vault"
-                ),
-            }),
+            System::Github | System::Jit => error("there is no simulator for this system"),
         }
     };
 
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     let mut line = Vec::new();
     let mut stdin = io::stdin().lock();
-    loop {
-        line.clear();
-        if stdin.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
+    while next_line(&mut stdin, &mut line, MAX_LINE).context("cannot read stdin")? {
         let reply = match std::str::from_utf8(&line) {
             _ if line.len() > MAX_LINE => error("line longer than 64 MiB"),
             Ok(text) if text.trim().is_empty() => continue,
@@ -61,6 +66,40 @@ pub(super) fn run(global: &Global, args: SimulateArgs) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
+/// Reads a line, of one that is longer than `most` only the beginning. `false` at the
+/// end.
+fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+    line.clear();
+    if from
+        .by_ref()
+        .take(most as u64 + 1)
+        .read_until(b'\n', line)?
+        == 0
+    {
+        return Ok(false);
+    }
+    if line.len() > most && !line.ends_with(b"\n") {
+        from.skip_until(b'\n')?;
+    }
+    Ok(true)
+}
+
 fn error(message: &str) -> Value {
     json!({"id": null, "answer": "error", "message": message})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_only_the_beginning_is_kept() {
+        let mut text = io::Cursor::new(b"ab\nabcdefgh\nabc\ncd".to_vec());
+        let mut line = Vec::new();
+        let mut all = Vec::new();
+        while next_line(&mut text, &mut line, 3).unwrap() {
+            all.push(String::from_utf8(line.clone()).unwrap());
+        }
+        assert_eq!(all, ["ab\n", "abcd", "abc\n", "cd"]);
+    }
 }
