@@ -23,6 +23,7 @@ mod kubernetes_live;
 mod kubernetes_rules;
 mod kubernetes_simulate;
 mod ledger;
+mod odd_input;
 mod packaging;
 mod pairs;
 mod pr_check;
