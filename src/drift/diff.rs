@@ -188,6 +188,8 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
                 );
                 changes.push(change);
             }
+            // They were not read before: what is known of them now bounds no more or less.
+            None if is.is_guardrails() => {}
             None => changes.push(Change {
                 kind: ChangeKind::Added,
                 key: is.key,
@@ -216,6 +218,11 @@ pub fn diff(old: &Baseline, new: &Baseline, coverage: &[Coverage]) -> Vec<Change
             (
                 ChangeKind::Incomparable,
                 vec![format!("{} {} was not scanned", was.system, was.tenant)],
+            )
+        } else if was.is_guardrails() {
+            (
+                ChangeKind::Incomparable,
+                vec!["the guardrails were not read this time".to_owned()],
             )
         } else if denied && holder_stays {
             // Even where not all was seen: an unseen deny is none to count on.

@@ -107,7 +107,9 @@ pub fn is_more_access(change: &Change, new: &Baseline) -> bool {
             }
         },
         FactKind::Credential | FactKind::Trust => record.verdict != Verdict::No,
-        FactKind::Identity | FactKind::Path | FactKind::Grant | FactKind::Source => false,
+        // Whoever is bound by less may do more.
+        FactKind::Source => record.is_guardrails(),
+        FactKind::Identity | FactKind::Path | FactKind::Grant => false,
     }
 }
 
@@ -174,6 +176,14 @@ pub fn findings(
             (ChangeKind::Added, None) => {
                 format!("`{}` has new standing access: {}", record.who, record.what)
             }
+            _ if record.is_guardrails() => format!(
+                "the guardrails of `{}` let more through{}: {details}",
+                record.who,
+                match change.kind {
+                    ChangeKind::PossiblyWidened => ", as far as can be told",
+                    _ => "",
+                }
+            ),
             (ChangeKind::PossiblyWidened, _) => format!(
                 "access of `{}` may be wider: {}: {details}",
                 record.who, record.what
@@ -255,6 +265,16 @@ impl Facts {
                 fact.location,
             );
         }
+        for fact in &inventory.guardrails {
+            let tenant = inventory.tenant(fact.system, fact.tenant);
+            let subject = Subject {
+                id: fact.tenant,
+                kind: Sym::of("tenant"),
+                name: tenant.map_or(fact.tenant, |tenant| tenant.name),
+            };
+            let location = tenant.and_then(|tenant| tenant.location);
+            put(inventory.guardrails_key(fact), subject, location);
+        }
         let holders = inventory
             .identities
             .iter()
@@ -289,6 +309,7 @@ impl Facts {
         let severity = match (record.tier, record.verdict) {
             (Tier::Admin, _) => Severity::High,
             (Tier::Write, _) => Severity::Medium,
+            _ if record.is_guardrails() => Severity::Medium,
             // What it is worth was not seen.
             (Tier::None, Verdict::Conditional) => Severity::Medium,
             (Tier::Read | Tier::None, _) => Severity::Low,

@@ -7,6 +7,8 @@ use crate::model::{
     PermissionSetRef, Sym, System, Tier, Trust, Value, Verdict,
 };
 
+/// What the guardrails of a tenant are called.
+const GUARDRAILS: &str = "guardrails";
 /// What stands between the claims of a trust, all of which must be presented.
 const CLAIM_AND: &str = " & ";
 /// What stands behind a claim whose value may be written in any case.
@@ -89,6 +91,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// Whether it is what bounds everybody of a tenant.
+    pub(super) fn is_guardrails(&self) -> bool {
+        self.key.kind == FactKind::Source && self.what == GUARDRAILS
+    }
+
     /// A record of which nothing more is said; `place` is system and tenant.
     fn new(place: (System, Sym), who: Sym, what: String, key: FactKey) -> Self {
         Record {
@@ -227,6 +234,26 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             "tenant".to_owned(),
             inventory.tenant_key(fact),
         ));
+    }
+    for fact in &inventory.guardrails {
+        let mut levels = fact.levels.iter().map(|at| {
+            used[at.0 as usize] = true;
+            digests[at.0 as usize]
+        });
+        let (permissions, limits) = (levels.next(), levels.next());
+        // Of further levels only that they are others is told.
+        let more: Vec<&str> = levels.map(|digest| digest.as_str()).collect();
+        all.push(Record {
+            condition: (!more.is_empty()).then(|| Sym::from(more.join(CLAIM_AND))),
+            permissions,
+            limits,
+            ..Record::new(
+                (fact.system, fact.tenant),
+                fact.tenant,
+                GUARDRAILS.to_owned(),
+                inventory.guardrails_key(fact),
+            )
+        });
     }
     sort(&mut all);
     // One fact stated twice (two statements of one trust) is one line.

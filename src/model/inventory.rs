@@ -29,6 +29,18 @@ pub struct Tenant {
     pub location: Option<Location>,
 }
 
+/// What bounds everybody of a tenant, whatever they hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guardrails {
+    /// The system.
+    pub system: System,
+    /// Account, organisation, cluster or vault.
+    pub tenant: Sym,
+    /// What is let through, level by level: all of them must allow, and none deny. At
+    /// least one.
+    pub levels: Vec<PermissionSetRef>,
+}
+
 /// Everything that was resolved. Tables are in a fixed order, so equal input gives
 /// equal inventories.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +59,9 @@ pub struct Inventory {
     pub paths: Vec<Path>,
     /// Distinct permission documents.
     pub permission_sets: Vec<PermissionSet>,
+    /// What bounds everybody of a tenant, where that was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrails>,
     /// What was and was not seen.
     pub coverage: Vec<Coverage>,
     /// Grants of just-in-time systems, from a ledger.
@@ -153,6 +168,14 @@ impl Inventory {
         FactKey::of(FactKind::Source, &[fact.system.as_str(), &fact.id])
     }
 
+    /// The key of what bounds everybody of a tenant.
+    pub fn guardrails_key(&self, fact: &Guardrails) -> FactKey {
+        FactKey::of(
+            FactKind::Source,
+            &[fact.system.as_str(), &fact.tenant, "guardrails"],
+        )
+    }
+
     /// The settings of a tenant.
     pub fn tenant(&self, system: System, id: Sym) -> Option<&Tenant> {
         self.tenants
@@ -174,18 +197,25 @@ impl Inventory {
         let sets = offset(self.permission_sets.len());
         let entitlements = offset(self.entitlements.len());
         let moved = |at: IdentityRef| IdentityRef(at.0 + identities);
+        let moved_set = |set: PermissionSetRef| PermissionSetRef(set.0 + sets);
         self.ledger_head = self.ledger_head.or(other.ledger_head);
 
         self.tenants.extend(other.tenants);
         self.identities.extend(other.identities);
         self.permission_sets.extend(other.permission_sets);
         self.coverage.extend(other.coverage);
+        self.guardrails
+            .extend(other.guardrails.into_iter().map(|mut rails| {
+                for level in &mut rails.levels {
+                    *level = moved_set(*level);
+                }
+                rails
+            }));
         self.entitlements
             .extend(other.entitlements.into_iter().map(|mut fact| {
                 fact.identity = moved(fact.identity);
-                let moved = |set: PermissionSetRef| PermissionSetRef(set.0 + sets);
-                fact.permissions = fact.permissions.map(moved);
-                fact.limits = fact.limits.map(moved);
+                fact.permissions = fact.permissions.map(moved_set);
+                fact.limits = fact.limits.map(moved_set);
                 fact
             }));
         self.credentials
@@ -311,6 +341,11 @@ impl Builder {
     /// Adds a tenant.
     pub fn tenant(&mut self, tenant: Tenant) {
         self.facts.tenants.push(tenant);
+    }
+
+    /// Adds what bounds everybody of a tenant.
+    pub fn guardrails(&mut self, guardrails: Guardrails) {
+        self.facts.guardrails.push(guardrails);
     }
 
     /// Adds a coverage statement.

@@ -1059,6 +1059,12 @@ fn a_guardrail_that_is_loosened_gates() {
     };
     let own = json!([statement("Allow", "s3:*", json!("*"))]);
     let listed = json!([statement("Allow", "ec2:*", json!("*"))]);
+    let under = |condition: Value| {
+        let mut all = denied("s3:Put*");
+        all[1]["Condition"] = condition;
+        all
+    };
+    let region = json!({"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}});
     for (before, after) in [
         (denied("s3:*"), allow()),
         (denied("s3:*"), denied("s3:PutObject")),
@@ -1066,9 +1072,27 @@ fn a_guardrail_that_is_loosened_gates() {
             listed.clone(),
             json!([statement("Allow", "ec2:* s3:*", json!("*"))]),
         ),
+        // What leaves the grant alive, and its tier.
+        (denied("s3:PutBucketPolicy"), allow()),
+        (denied("cloudtrail:StopLogging"), allow()),
+        (under(json!({})), under(region.clone())),
+        (under(region), allow()),
     ] {
         let (old, new) = (state(&own, before), state(&own, after));
         assert!(!gates(&old, &new).is_empty());
         assert_eq!(gates(&new, &old), [""; 0]);
     }
+    let told = gates(
+        &state(&own, denied("s3:PutBucketPolicy")),
+        &state(&own, allow()),
+    );
+    assert_eq!(
+        told,
+        ["now also allows s3:putbucketpolicy on any, which was denied"]
+    );
+    // Not to have read them is no change.
+    let unread = World::default().user("walker", own.clone()).resolve();
+    let (seen, unread) = (state(&own, allow()), Baseline::of(&unread));
+    assert_eq!(gates(&seen, &unread), [""; 0]);
+    assert_eq!(gates(&unread, &seen), [""; 0]);
 }

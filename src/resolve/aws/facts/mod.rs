@@ -194,6 +194,7 @@ impl Facts<'_, '_> {
         self.complete_identities();
         self.complete_trusts();
         self.add_tenants();
+        self.add_guardrails();
         self.add_coverage();
         self.build.finish()
     }

@@ -1,8 +1,11 @@
 //! Accounts and their settings.
 
 use super::super::world::HolderKind;
-use super::Facts;
-use crate::model::{IdentityKind, Location, System, Tenant, Tier};
+use super::{Facts, permissions};
+use crate::model::{
+    Effect, Guardrails, IdentityKind, Location, Permission, PermissionSet, Sym, System, Tenant,
+    Tier,
+};
 
 impl Facts<'_, '_> {
     pub(super) fn add_tenants(&mut self) {
@@ -122,5 +125,55 @@ impl Facts<'_, '_> {
             }
             self.build.tenant(tenant);
         }
+    }
+}
+
+impl Facts<'_, '_> {
+    /// What the service control policies let through, of accounts of which it can be
+    /// told. A level that allows everything bounds by its denies alone.
+    pub(super) fn add_guardrails(&mut self) {
+        let judge = self.judge;
+        for id in self.world.accounts.keys() {
+            let Some(levels) = &judge.rails(*id).scps else {
+                continue;
+            };
+            let mut allowed: Vec<Vec<Permission>> = Vec::new();
+            let mut denied: Vec<Permission> = Vec::new();
+            for level in levels {
+                let all = level
+                    .iter()
+                    .flat_map(|policy| permissions(policy).permissions);
+                let (allow, deny): (Vec<_>, Vec<_>) =
+                    all.partition(|one| one.effect == Effect::Allow);
+                denied.extend(deny);
+                if !allow.contains(&everything()) {
+                    allowed.push(allow);
+                }
+            }
+            if allowed.is_empty() {
+                allowed.push(vec![everything()]);
+            }
+            allowed[0].extend(denied);
+            let levels = allowed
+                .into_iter()
+                .map(|level| self.build.permission_set(PermissionSet::new(level)))
+                .collect();
+            self.build.guardrails(Guardrails {
+                system: System::Aws,
+                tenant: *id,
+                levels,
+            });
+        }
+    }
+}
+
+fn everything() -> Permission {
+    Permission {
+        effect: Effect::Allow,
+        actions: [Sym::of("*")].into(),
+        not_actions: false,
+        resources: [Sym::of("*")].into(),
+        not_resources: false,
+        condition: None,
     }
 }
