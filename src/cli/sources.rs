@@ -17,6 +17,15 @@ use crate::connect::{Check, Session};
 use crate::model::System;
 
 /// Collects one live source.
+#[cfg_attr(
+    not(any(
+        feature = "aws",
+        feature = "github",
+        feature = "kubernetes",
+        feature = "vault"
+    )),
+    allow(unused_variables, reason = "only connectors use the session")
+)]
 pub(super) async fn collect(target: &Target, session: Session<'_>) -> Result<()> {
     let Target::Live(system, which) = target else {
         return Ok(());
@@ -76,6 +85,10 @@ pub(super) fn last_use(
 }
 
 /// The least read-only permissions a scan of `system` needs, in the system's own form.
+#[cfg_attr(
+    not(feature = "aws"),
+    allow(unused_variables, reason = "only AWS has settings that change them")
+)]
 pub(super) fn permissions(system: System, config: &Config) -> Result<String> {
     match system {
         #[cfg(feature = "aws")]
@@ -102,6 +115,10 @@ pub(super) fn doctor(targets: &[Target], config: &Config) -> Result<Vec<Check>> 
     })
 }
 
+#[cfg_attr(
+    not(any(feature = "aws", feature = "github", feature = "kubernetes")),
+    allow(unused_variables, reason = "only connectors use the settings")
+)]
 async fn examine(target: &Target, config: &Config) -> Result<Vec<Check>> {
     let (system, which) = match target {
         Target::Live(system, which) => (system, which),
