@@ -177,7 +177,6 @@ impl Reader<'_> {
     }
 
     async fn roles(&self, iam: &Client) -> Result<Coverage, StoreError> {
-        let kind = LIST_ROLES.kind;
         let roles = pages(&LIST_ROLES, async |marker: Option<String>| {
             let answer = call(
                 &LIST_ROLES,
@@ -189,15 +188,8 @@ impl Reader<'_> {
             Ok((answer.roles, next))
         })
         .await;
-        match roles.whole() {
-            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
-            Ok(roles) => {
-                let roles = list(&roles, document::role_settings);
-                let count = roles.len();
-                self.put("roles.json", &object! { "Roles": roles })?;
-                Ok(self.complete(kind, count))
-            }
-        }
+        let file = ("roles.json", "Roles");
+        self.put_list(LIST_ROLES.kind, roles, file, document::role_settings)
     }
 
     async fn summary(&self, iam: &Client) -> Result<Coverage, StoreError> {

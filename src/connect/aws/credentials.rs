@@ -111,18 +111,11 @@ impl Reader<'_> {
             },
         )
         .await;
-        match read.whole() {
-            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
-            Ok(read) => {
-                let credentials = list(&read, document::service_credential);
-                let count = credentials.len();
-                self.put(
-                    "service-specific-credentials.json",
-                    &object! { "ServiceSpecificCredentials": credentials },
-                )?;
-                Ok(self.complete(kind, count))
-            }
-        }
+        let file = (
+            "service-specific-credentials.json",
+            "ServiceSpecificCredentials",
+        );
+        self.put_list(kind, read, file, document::service_credential)
     }
 
     pub(super) async fn mfa_devices(&self, iam: &Client) -> Result<Coverage, StoreError> {
@@ -142,18 +135,8 @@ impl Reader<'_> {
             Ok((answer.virtual_mfa_devices, next))
         })
         .await;
-        match read.whole() {
-            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
-            Ok(read) => {
-                let devices = list(&read, document::mfa_device);
-                let count = devices.len();
-                self.put(
-                    "mfa-devices.json",
-                    &object! { "VirtualMFADevices": devices },
-                )?;
-                Ok(self.complete(kind, count))
-            }
-        }
+        let file = ("mfa-devices.json", "VirtualMFADevices");
+        self.put_list(kind, read, file, document::mfa_device)
     }
 
     /// `users` is none when not all users are known.

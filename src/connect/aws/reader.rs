@@ -2,11 +2,12 @@
 //! failed call becomes coverage.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::call::Failure;
+use super::call::{Failure, Pages};
 use super::connection::Connection;
+use super::document::list;
 use super::operation::required;
 use crate::connect::Session;
 use crate::model::{Coverage, Seen, Sym, System};
@@ -61,6 +62,23 @@ impl<'a> Reader<'a> {
             text.push(b'\n');
         }
         self.put_text(name, text)
+    }
+
+    /// Stores a list as the member `name` of a document, if it was read whole.
+    pub(super) fn put_list<T>(
+        &self,
+        kind: &str,
+        read: Pages<T>,
+        (file, name): (&str, &str),
+        document: impl Fn(&T) -> Value,
+    ) -> Result<Coverage, StoreError> {
+        match read.whole() {
+            Err(failure) => Ok(self.gap(kind, Seen::None, &failure)),
+            Ok(items) => {
+                self.put(file, &json!({name: list(&items, document)}))?;
+                Ok(self.complete(kind, items.len()))
+            }
+        }
     }
 
     fn put_text(&self, name: &str, text: Vec<u8>) -> Result<(), StoreError> {
