@@ -242,6 +242,14 @@ pub(super) fn outputs(reporting: &Reporting) -> Result<Vec<Output>> {
     if all.iter().filter(|output| output.path.is_none()).count() > 1 {
         bail!("only one report can go to stdout; give the others a path: `-o sarif=tenure.sarif`");
     }
+    let mut paths: Vec<&PathBuf> = all.iter().filter_map(|one| one.path.as_ref()).collect();
+    paths.sort();
+    if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!(
+            "two reports would be written to `{}`; give each a path of its own",
+            pair[0].display()
+        );
+    }
     Ok(all)
 }
 

@@ -266,7 +266,17 @@ impl Baseline {
     }
 
     fn line(&mut self, line: &str) -> Result<(), (usize, String)> {
-        let bad = |error: serde_json::Error| (error.column().max(1), error.to_string());
+        let bad = |error: serde_json::Error| {
+            let text = error.to_string();
+            // Where it is in the line is told by the column; the line is that of the file.
+            let what = text
+                .rsplit_once(" at line ")
+                .map_or(&*text, |(what, _)| what);
+            (
+                error.column().max(1),
+                format!("not a line of a baseline: {what}"),
+            )
+        };
         if line.starts_with("{\"permissions\":") {
             let SetLine {
                 permissions,

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// The folder does not exist and cannot be made.
-    #[error("cannot make the folder `{}` for the report `{}`: {source}; name a folder that exists or can be made", folder.display(), path.display())]
+    #[error("cannot make the folder `{}` for `{}`: {source}; name a folder that exists or can be made", folder.display(), path.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -20,7 +20,7 @@ pub enum WriteError {
         source: std::io::Error,
     },
     /// The disk is full, the file or folder is not writable.
-    #[error("cannot write the report `{}`: {source}; nothing was left half-written", path.display())]
+    #[error("cannot write `{}`: {source}; nothing was left half-written", path.display())]
     File {
         /// The report.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum WriteError {
         source: std::io::Error,
     },
     /// The name is a folder's.
-    #[error("cannot write the report `{}`: it is a folder; name a file in it", path.display())]
+    #[error("cannot write `{}`: it is a folder; name a file in it", path.display())]
     IsFolder {
         /// The folder.
         path: PathBuf,

@@ -130,6 +130,7 @@ fn usage_that_would_do_nothing_is_told() {
         ("a.yaml", ADMIN.as_bytes()),
         ("no-rules/readme.md", b"x"),
         ("bad-rules/r.yaml", b"family: x\nrules: [\n"),
+        ("broken.jsonl", b"{\"tenure_baseline\":1}\nnot json\n"),
     ]);
     for (words, told) in [
         (
@@ -160,6 +161,32 @@ fn usage_that_would_do_nothing_is_told() {
         let (code, _, stderr) = run(place.path(), NOW, words);
         assert_eq!(code, 2, "{words:?}");
         assert!(stderr.starts_with(told), "{stderr}");
+    }
+    for (words, told) in [
+        (
+            &["scan", "aws"][..],
+            "there are no credentials in the environment, the profiles or this machine's role",
+        ),
+        (
+            &["scan", "vault:https://me:pass@vault.example:8200"],
+            "the address holds a user or a password",
+        ),
+        (
+            &["scan", "a.yaml", "-o", "json=x", "-o", "html=x"],
+            "two reports would be written to `x`",
+        ),
+        (
+            &["scan", "a.yaml", "-o", "json=bad-rules"],
+            "error: cannot write `bad-rules`: it is a folder; name a file in it\n",
+        ),
+        (
+            &["scan", "a.yaml", "--baseline", "broken.jsonl"],
+            "error: broken.jsonl:2:2: not a line of a baseline: expected ident\n",
+        ),
+    ] {
+        let (code, _, stderr) = run(place.path(), NOW, words);
+        assert_eq!(code, 2, "{words:?}");
+        assert!(stderr.contains(told), "{stderr}");
     }
     let words = ["scan", "a.yaml", "--snapshot", "kept"];
     let (code, _, stderr) = run(place.path(), NOW, &words);

@@ -157,6 +157,11 @@ where
             } else {
                 Reason::Unreachable
             };
+            // The SDK lists at length what it tried.
+            let message = match message.contains("no credentials found in chain") {
+                true => "there are no credentials in the environment, the profiles or this machine's role".to_owned(),
+                false => message,
+            };
             (reason, message)
         }
         SdkError::DispatchFailure(_) => (Reason::Unreachable, chain()),

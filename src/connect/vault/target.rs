@@ -68,6 +68,16 @@ impl Target {
             .or_else(|| get("VAULT_ADDR"))
             .or_else(|| get("BAO_ADDR"))
             .ok_or_else(|| missing("no address", "set VAULT_ADDR to https://HOST:8200"))?;
+        // Reports name the server; a password in its address would stand in them.
+        let host = address.split_once("://").map_or("", |(_, rest)| rest);
+        if host
+            .split(['/', '?'])
+            .next()
+            .unwrap_or_default()
+            .contains('@')
+        {
+            return Err(missing("the address holds a user or a password", HELP));
+        }
         let namespace = get("VAULT_NAMESPACE").unwrap_or_default();
         let namespace = namespace.trim_matches('/');
         Ok(Target {
