@@ -332,10 +332,11 @@ fn condition(trust: &Trust) -> Option<Sym> {
             let (test, case) = match claim.test {
                 ClaimTest::Equals => ("=", ""),
                 ClaimTest::EqualsIgnoreCase => ("=", ANY_CASE),
-                ClaimTest::Like => ("~", ""),
+                // One system has one sort of pattern.
+                ClaimTest::Like | ClaimTest::Starred => ("~", ""),
                 ClaimTest::NotEquals => ("!=", ""),
                 ClaimTest::NotEqualsIgnoreCase => ("!=", ANY_CASE),
-                ClaimTest::NotLike => ("!~", ""),
+                ClaimTest::NotLike | ClaimTest::NotStarred => ("!~", ""),
             };
             let absent = if claim.holds_when_absent {
                 IF_PRESENT

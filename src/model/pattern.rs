@@ -53,6 +53,15 @@ impl Pattern {
         Pattern::from_tokens(tokens.collect())
     }
 
+    /// Compiles `text`, in which every `*` is any text and all else is itself.
+    pub fn starred(text: &str) -> Self {
+        let tokens = text.bytes().map(|byte| match byte {
+            b'*' => ANY,
+            other => other,
+        });
+        Pattern::from_tokens(tokens.collect())
+    }
+
     /// A pattern that matches exactly `text`.
     pub fn literal(text: &str) -> Self {
         Pattern::from_tokens(text.as_bytes().to_vec())

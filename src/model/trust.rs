@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attrs, IdentityRef, Location, Sym, System, Tier, Verdict};
+use super::{Attrs, IdentityRef, Location, Pattern, Sym, System, Tier, Verdict};
 
 /// Index of a [`Trust`] in its inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +63,11 @@ pub enum ClaimTest {
     NotEqualsIgnoreCase,
     /// The value matches none of the patterns.
     NotLike,
+    /// The value matches one of the patterns, in which `*` is any text and every other
+    /// character is itself.
+    Starred,
+    /// The value matches none of such patterns.
+    NotStarred,
 }
 
 impl ClaimTest {
@@ -71,10 +76,10 @@ impl ClaimTest {
         match self {
             ClaimTest::Equals => "is",
             ClaimTest::EqualsIgnoreCase => "is, in any case,",
-            ClaimTest::Like => "is like",
+            ClaimTest::Like | ClaimTest::Starred => "is like",
             ClaimTest::NotEquals => "is not",
             ClaimTest::NotEqualsIgnoreCase => "is not, in any case,",
-            ClaimTest::NotLike => "is not like",
+            ClaimTest::NotLike | ClaimTest::NotStarred => "is not like",
         }
     }
 
@@ -82,7 +87,15 @@ impl ClaimTest {
     pub const fn is_positive(self) -> bool {
         matches!(
             self,
-            ClaimTest::Equals | ClaimTest::EqualsIgnoreCase | ClaimTest::Like
+            ClaimTest::Equals | ClaimTest::EqualsIgnoreCase | ClaimTest::Like | ClaimTest::Starred
+        )
+    }
+
+    /// Whether the case of ASCII letters does not matter.
+    pub const fn ignores_case(self) -> bool {
+        matches!(
+            self,
+            ClaimTest::EqualsIgnoreCase | ClaimTest::NotEqualsIgnoreCase
         )
     }
 
@@ -95,6 +108,8 @@ impl ClaimTest {
             ClaimTest::NotEquals => ClaimTest::Equals,
             ClaimTest::NotEqualsIgnoreCase => ClaimTest::EqualsIgnoreCase,
             ClaimTest::NotLike => ClaimTest::Like,
+            ClaimTest::Starred => ClaimTest::NotStarred,
+            ClaimTest::NotStarred => ClaimTest::Starred,
         }
     }
 }
@@ -111,6 +126,56 @@ pub struct Claim {
     /// The condition also holds when the claim is absent, so it guards nothing
     /// against a token without it (`…IfExists`, `ForAllValues:`).
     pub holds_when_absent: bool,
+}
+
+impl Claim {
+    /// The texts the value must be one of, or none of, each as a pattern. Where case does
+    /// not matter the pattern still has one.
+    pub fn patterns(&self) -> impl Iterator<Item = Pattern> {
+        let compile = match self.test {
+            ClaimTest::Like | ClaimTest::NotLike => Pattern::glob,
+            ClaimTest::Starred | ClaimTest::NotStarred => Pattern::starred,
+            ClaimTest::Equals
+            | ClaimTest::EqualsIgnoreCase
+            | ClaimTest::NotEquals
+            | ClaimTest::NotEqualsIgnoreCase => Pattern::literal,
+        };
+        self.values.iter().map(move |value| compile(value))
+    }
+
+    /// The only texts that fit, letter by letter, where the claim lists them.
+    pub fn texts(&self) -> Option<&[Sym]> {
+        let exact = self.test.is_positive() && !self.test.ignores_case();
+        let listed = exact
+            && self
+                .patterns()
+                .all(|pattern| pattern.as_literal().is_some());
+        listed.then_some(&*self.values)
+    }
+
+    /// Whether a token with this value fits.
+    pub fn admits(&self, value: &str) -> bool {
+        let mut values = self.values.iter();
+        let among = match self.test {
+            ClaimTest::Equals | ClaimTest::NotEquals => values.any(|one| one == value),
+            ClaimTest::EqualsIgnoreCase | ClaimTest::NotEqualsIgnoreCase => {
+                values.any(|one| one.eq_ignore_ascii_case(value))
+            }
+            _ => self.patterns().any(|pattern| pattern.matches(value)),
+        };
+        among == self.test.is_positive()
+    }
+
+    /// What it demands, in words: `sub is like repo:acme/* or is absent`.
+    pub fn said(&self) -> String {
+        let test = self.test.words();
+        let values: Vec<&str> = self.values.iter().map(|value| value.as_str()).collect();
+        let absent = match self.holds_when_absent {
+            true => " or is absent",
+            false => "",
+        };
+        format!("{} {test} {}{absent}", self.name, values.join(" or "))
+    }
 }
 
 /// A rule by which whoever fits `trustee` may act as `target`.
@@ -179,5 +244,59 @@ impl Trust {
             attrs: Attrs::new(),
             location: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(test: ClaimTest, values: &[&str]) -> Claim {
+        Claim {
+            name: Sym::new("sub"),
+            test,
+            values: values.iter().map(|value| Sym::new(value)).collect(),
+            holds_when_absent: false,
+        }
+    }
+
+    #[test]
+    fn each_test_has_its_own_wildcards() {
+        use ClaimTest::*;
+        for (test, value, text, fits) in [
+            (Equals, "a*", "a*", true),
+            (Equals, "a*", "ab", false),
+            (Like, "a?c*", "abcd", true),
+            (Starred, "a?c*", "abcd", false),
+            (Starred, "a?c*", "a?cd", true),
+            (NotEquals, "a*", "ab", true),
+            (NotLike, "a*", "ab", false),
+            (EqualsIgnoreCase, "A*", "a*", true),
+            (NotEqualsIgnoreCase, "A*", "a*", false),
+            (NotStarred, "a?*", "ab", true),
+        ] {
+            assert_eq!(
+                claim(test, &[value]).admits(text),
+                fits,
+                "{test:?} {value} {text}"
+            );
+        }
+        assert!(
+            !claim(NotEquals, &["a", "b"]).admits("b"),
+            "none of several"
+        );
+        assert!(!claim(Equals, &[]).admits("a"), "one of nothing");
+    }
+
+    #[test]
+    fn what_is_demanded_is_said_in_words() {
+        let mut one = claim(ClaimTest::Starred, &["repo:acme/*", "repo:other/*"]);
+        assert_eq!(one.said(), "sub is like repo:acme/* or repo:other/*");
+        one.test = ClaimTest::NotEquals;
+        one.holds_when_absent = true;
+        assert_eq!(
+            one.said(),
+            "sub is not repo:acme/* or repo:other/* or is absent"
+        );
     }
 }

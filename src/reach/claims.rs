@@ -4,7 +4,7 @@
 //! holder chooses within a pattern, nothing, or something that was not seen. The
 //! claims are joined: all must fit. What is chosen freely fits if *some* choice does.
 
-use crate::model::{Claim, ClaimTest, Pattern, Sym, Verdict};
+use crate::model::{Claim, Pattern, Sym, Verdict};
 
 /// What a token shows for one claim.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(super) fn fit(claims: &[Claim], shown: impl Fn(&str) -> Shown) -> Fit {
         // Several tests of one claim bear on one text, so they are judged together.
         let tests = || claims.iter().filter(|other| other.name == claim.name);
         let holds = match shown(&claim.name) {
-            Shown::Text(text) => tests().all(|test| passes(test, &text)),
+            Shown::Text(text) => tests().all(|test| test.admits(&text)),
             Shown::Absent => tests().all(|test| test.holds_when_absent),
             Shown::Unknown => {
                 open.push(claim.name);
@@ -75,79 +75,42 @@ pub(super) fn fit(claims: &[Claim], shown: impl Fn(&str) -> Shown) -> Fit {
     }
 }
 
-fn passes(test: &Claim, text: &str) -> bool {
-    let equals = || test.values.iter().any(|value| value == text);
-    let equals_folded = || {
-        let mut values = test.values.iter();
-        values.any(|value| value.eq_ignore_ascii_case(text))
-    };
-    let like = || {
-        let mut values = test.values.iter();
-        values.any(|value| Pattern::glob(value).matches(text))
-    };
-    match test.test {
-        ClaimTest::Equals => equals(),
-        ClaimTest::EqualsIgnoreCase => equals_folded(),
-        ClaimTest::Like => like(),
-        ClaimTest::NotEquals => !equals(),
-        ClaimTest::NotEqualsIgnoreCase => !equals_folded(),
-        ClaimTest::NotLike => !like(),
-    }
-}
-
 /// Whether some text of `pattern` that is none of `except` passes all tests.
 fn some_choice(pattern: Pattern, except: &[Sym], tests: &[&Claim]) -> bool {
     let mut left = vec![pattern];
-    for test in tests {
-        match test.test {
-            ClaimTest::Equals => {
-                let values = test.values.iter();
-                left = values
-                    .filter(|value| left.iter().any(|one| one.matches(value)))
-                    .map(|value| Pattern::literal(value))
-                    .collect();
-            }
-            ClaimTest::EqualsIgnoreCase => {
-                // A literal is one of the values; a pattern lets the case be chosen.
-                left.retain(|one| {
-                    let folded = one.to_ascii_lowercase();
-                    let mut values = test.values.iter();
-                    values.any(|value| folded.matches(&value.to_ascii_lowercase()))
-                });
-            }
-            ClaimTest::Like => {
-                let values: Vec<Pattern> = test
-                    .values
-                    .iter()
-                    .map(|value| Pattern::glob(value))
-                    .collect();
-                left = left
-                    .iter()
-                    .flat_map(|one| values.iter().filter_map(|value| one.intersection(value)))
-                    .collect();
-            }
-            ClaimTest::NotEquals | ClaimTest::NotEqualsIgnoreCase | ClaimTest::NotLike => {}
+    for claim in tests.iter().filter(|claim| claim.test.is_positive()) {
+        let values: Vec<Pattern> = claim.patterns().collect();
+        if claim.test.ignores_case() {
+            // A literal is one of the values; a pattern lets the case be chosen.
+            left.retain(|one| {
+                let folded = one.to_ascii_lowercase();
+                let mut values = values.iter().map(Pattern::to_ascii_lowercase);
+                values.any(|value| folded.covers(&value))
+            });
+        } else {
+            left = left
+                .iter()
+                .flat_map(|one| values.iter().filter_map(|value| one.intersection(value)))
+                .collect();
         }
     }
     left.iter().any(|one| match one.as_literal() {
         Some(text) => {
-            except.iter().all(|other| other != text) && tests.iter().all(|test| passes(test, text))
+            except.iter().all(|other| other != text) && tests.iter().all(|test| test.admits(text))
         }
         // Infinitely many texts: a list of others leaves some, a pattern leaves some
         // unless it takes all.
-        None => tests.iter().all(|test| match test.test {
-            ClaimTest::NotLike => {
-                let mut values = test.values.iter();
-                !values.any(|value| Pattern::glob(value).covers(one))
-            }
-            _ => true,
-        }),
+        None => tests
+            .iter()
+            .filter(|claim| !claim.test.is_positive())
+            .all(|claim| !claim.patterns().any(|value| value.covers(one))),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ClaimTest;
 
     fn claim(name: &str, test: ClaimTest, values: &[&str]) -> Claim {
         Claim {
@@ -187,6 +150,13 @@ mod tests {
         assert_eq!(verdict(&wide, but_main()), yes);
         let other = [claim("sub", Like, &["repo:o/other:*"])];
         assert_eq!(verdict(&other, but_main()), no);
+        // Only a text with a question mark in it would do, and no branch is called so.
+        let starred = [claim("sub", Starred, &["repo:o/?:ref:*"])];
+        assert_eq!(verdict(&starred, any_branch()), no);
+        assert_eq!(
+            verdict(&[claim("sub", Like, &["repo:o/?:ref:*"])], any_branch()),
+            yes
+        );
         let fenced = [
             claim("sub", Like, &["repo:o/r:*"]),
             claim("sub", NotLike, &["*:ref:*"]),

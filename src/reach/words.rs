@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::graph::{Basis, Edge, Graph, Kind, Life, Node, What};
-use crate::model::{Attrs, Claim, Evidence, Gate, Inventory, Path, Step, Sym, System, Value};
+use crate::model::{Attrs, Evidence, Gate, Inventory, Path, Step, Sym, System, Value};
 
 pub(super) fn system(inventory: &Inventory, graph: &Graph, node: Node) -> System {
     match graph.what(node) {
@@ -147,7 +147,7 @@ fn evidence(inventory: &Inventory, graph: &Graph, edge: &Edge) -> Vec<Evidence> 
                     what.push_str(&format!(", issuer {issuer}"));
                 }
                 for claim in &fact.claims {
-                    what.push_str(&format!(", {}", said(claim)));
+                    what.push_str(&format!(", {}", claim.said()));
                 }
                 if let Some(residual) = fact.residual {
                     what.push_str(&format!(", if {residual}"));
@@ -202,17 +202,6 @@ fn evidence(inventory: &Inventory, graph: &Graph, edge: &Edge) -> Vec<Evidence> 
         ));
     }
     shown
-}
-
-fn said(claim: &Claim) -> String {
-    let test = claim.test.words();
-    let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
-    let absent = if claim.holds_when_absent {
-        " (or absent)"
-    } else {
-        ""
-    };
-    format!("{} {test} {}{absent}", claim.name, values.join(" or "))
 }
 
 /// How long what an edge gives lives.

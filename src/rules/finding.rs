@@ -240,18 +240,7 @@ fn trust(fact: &Trust, inventory: &Inventory) -> Facts {
         .at(fact.location),
     ];
     for claim in &fact.claims {
-        let test = claim.test.words();
-        let values: Vec<&str> = claim.values.iter().map(|value| value.as_str()).collect();
-        let absent = if claim.holds_when_absent {
-            " or is absent"
-        } else {
-            ""
-        };
-        let what = format!(
-            "requires that {} {test} {}{absent}",
-            claim.name,
-            values.join(" or ")
-        );
+        let what = format!("requires that {}", claim.said());
         evidence.push(Evidence::new(what, target.id).at(fact.location));
     }
     if let Some(residual) = fact.residual {

@@ -2,7 +2,7 @@
 //! logins by signed requests (X9), and what a vault's engines draw (X11, X12).
 
 use super::{Join, flag, list, node, text};
-use crate::model::{IdentityRef, Pattern, Sym, System, TrustKind};
+use crate::model::{ClaimTest, IdentityRef, Sym, System, TrustKind};
 use crate::reach::graph::{Basis, Edge, Kind};
 
 impl Join<'_> {
@@ -89,16 +89,17 @@ impl Join<'_> {
             {
                 continue;
             }
-            let froms: Vec<IdentityRef> = if trust.trustee.contains('*') {
-                let pattern = Pattern::glob(&trust.trustee);
-                (0..)
+            let wide = trust.claims.iter().find(|claim| {
+                claim.test != ClaimTest::Equals && claim.values.contains(&trust.trustee)
+            });
+            let froms: Vec<IdentityRef> = match wide {
+                Some(claim) => (0..)
                     .map(IdentityRef)
                     .zip(&inventory.identities)
-                    .filter(|(_, one)| one.system == System::Aws && pattern.matches(&one.id))
+                    .filter(|(_, one)| one.system == System::Aws && claim.admits(&one.id))
                     .map(|(at, _)| at)
-                    .collect()
-            } else {
-                self.principals(&trust.trustee).to_vec()
+                    .collect(),
+                None => self.principals(&trust.trustee).to_vec(),
             };
             for from in froms {
                 let edge = Edge::new(Kind::X9, node(from), node(trust.target))

@@ -21,7 +21,7 @@ enums! {
     ACTIVATION "activation" ["standing" "eligible" "jit" "break-glass" "exception" "unknown"]
     IDENTITY_KIND "identity kind" ["human" "group" "workload" "agent" "external" "anonymous"]
     TRUST_KIND "trust kind" ["anyone" "tenant" "identity" "service" "saml" "oidc" "service-account" "shared-secret"]
-    CLAIM_TEST "claim test" ["equals" "equals-ignore-case" "like" "not-equals" "not-equals-ignore-case" "not-like"]
+    CLAIM_TEST "claim test" ["equals" "equals-ignore-case" "like" "not-equals" "not-equals-ignore-case" "not-like" "starred" "not-starred"]
     GATE "gate" ["none" "unproved" "proved" "unknown"]
     GRANT_KIND "grant kind" ["assignment" "activation" "membership" "binding" "session" "lease" "credential" "eligibility"]
     PROGRESS "progress" ["pending" "refused" "issued" "failed"]
@@ -341,6 +341,8 @@ mod tests {
             ClaimTest::NotEquals,
             ClaimTest::NotEqualsIgnoreCase,
             ClaimTest::NotLike,
+            ClaimTest::Starred,
+            ClaimTest::NotStarred,
         ] {
             assert_eq!(test(value), CLAIM_TEST.names[value as usize]);
         }

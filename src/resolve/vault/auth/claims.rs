@@ -16,14 +16,16 @@ const MUTABLE_CLAIMS: &[&str] = &[
 ];
 const GITHUB_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
+/// What must be presented. Vault and OpenBao compare by `ryanuber/go-glob`, which knows
+/// `*` and nothing else.
 fn claim(name: &str, values: &[&str], globs: bool) -> Claim {
-    let wild = globs && values.iter().any(|value| value.contains(['*', '?']));
+    let wild = globs && values.iter().any(|value| value.contains('*'));
     let mut values: Vec<Sym> = values.iter().map(|value| Sym::new(value)).collect();
     values.sort();
     Claim {
         name: Sym::new(name),
         test: if wild {
-            ClaimTest::Like
+            ClaimTest::Starred
         } else {
             ClaimTest::Equals
         },
@@ -312,6 +314,29 @@ mod tests {
         let open = json!({"bound_service_account_names": "*", "bound_service_account_namespace_selector": "{}"});
         let open = kubernetes(&open, None, make);
         assert!(attr(&open[0], "any_service_account") && attr(&open[0], "any_namespace"));
+    }
+
+    #[test]
+    fn a_question_mark_is_itself() {
+        let data = json!({
+            "bound_service_account_names": ["api?", "job-*"],
+            "bound_service_account_namespaces": ["x"],
+        });
+        let trusts = kubernetes(&data, None, make);
+        let admits = |at: usize, name: &str| trusts[at].claims[0].admits(name);
+        assert!(!admits(0, "api1") && admits(0, "api?"));
+        assert!(admits(1, "job-1") && !admits(1, "job"));
+        let data = json!({
+            "bound_claims_type": "glob",
+            "bound_claims": {"repository": "acme/ap?", "ref": "refs/heads/?*"},
+        });
+        let trust = jwt(&data, None, make("ci"));
+        let admits = |name: &str, value: &str| {
+            let claim = trust.claims.iter().find(|claim| claim.name == name);
+            claim.is_some_and(|claim| claim.admits(value))
+        };
+        assert!(!admits("repository", "acme/app"));
+        assert!(!admits("ref", "refs/heads/main") && admits("ref", "refs/heads/?x"));
     }
 
     #[test]
