@@ -111,7 +111,7 @@ pub fn limited(
     }
     if number("x-ratelimit-remaining") == Some(0) {
         let reset = number("x-ratelimit-reset").unwrap_or(now + UNNAMED as i64);
-        let seconds = u64::try_from(reset - now).unwrap_or(0).max(1);
+        let seconds = u64::try_from(reset.saturating_sub(now)).unwrap_or(0).max(1);
         return Some((seconds, "primary rate limit"));
     }
     let lower = body.to_lowercase();
@@ -126,7 +126,7 @@ pub fn limited(
 fn http_date(text: &str, now: i64) -> u64 {
     jiff::fmt::rfc2822::parse(text)
         .ok()
-        .and_then(|date| u64::try_from(date.timestamp().as_second() - now).ok())
+        .and_then(|date| u64::try_from(date.timestamp().as_second().saturating_sub(now)).ok())
         .unwrap_or(UNNAMED)
 }
 
@@ -171,6 +171,11 @@ mod tests {
             ),
             Some((1, "primary rate limit"))
         );
+        let senseless = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "-9223372036854775808"),
+        ];
+        assert_eq!(at(&senseless, ""), Some((1, "primary rate limit")));
         assert_eq!(at(&[("x-ratelimit-remaining", "12")], "Not Found"), None);
         let body = "You have exceeded a secondary rate limit.";
         assert_eq!(at(&[], body), Some((60, "secondary rate limit")));

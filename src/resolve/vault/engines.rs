@@ -471,7 +471,7 @@ pub(super) fn leases(space: &Space<'_>, table: &Table, build: &mut Builder) {
         attrs.set_some(
             "beyond_role",
             life.zip(longest)
-                .map(|(life, max)| life > max + SignedDuration::from_secs(60)),
+                .map(|(life, max)| life > max.saturating_add(SignedDuration::from_secs(60))),
         );
         attrs.set(
             "irrevocable",
