@@ -466,6 +466,11 @@ mod tests {
         assert!(error.contains("key_agee"), "{error}");
         assert!(error.contains("2:") || error.contains("line 2"), "{error}");
         assert!(Config::parse("").is_ok());
+        for text in ["limits:\n  key_age: -30d\n", "jit:\n  ledger_age: -1d\n"] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains("is not a length of time"), "{error}");
+            assert!(error.contains("2:") || error.contains("line 2"), "{error}");
+        }
         let set = Config::parse("limits:\n  key_age: 30d\n").unwrap();
         assert_eq!(set.limits.key_age.as_hours(), 720);
         assert_eq!(set.limits.admins, 3);

@@ -446,6 +446,9 @@ pub struct Grant {
     /// The live entitlements it accounts for, or should have ended.
     #[serde(default)]
     pub entitlements: Vec<EntitlementRef>,
+    /// What people call those of its privileges whose ids say nothing, by id; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<(Sym, Sym)>,
     /// The verdict: `COVERED`, `EXPIRED_BUT_LIVE`, `ORPHAN_EVIDENCE`, `ENDED`, …;
     /// `None` before reconciliation.
     pub state: Option<Sym>,
@@ -526,6 +529,7 @@ impl Grant {
             tier: Tier::None,
             identity: None,
             entitlements: Vec::new(),
+            names: Vec::new(),
             state: None,
             flags: Vec::new(),
             ticket_grants: 0,
@@ -536,10 +540,14 @@ impl Grant {
         }
     }
 
-    /// What is granted, in words: privileges and scope.
+    /// What is granted, in words: privileges, by name where they have one, and scope.
     pub fn what(&self) -> String {
         let list = |items: Vec<String>| items.join(", ");
-        let privileges = list(self.privileges.iter().map(Sym::to_string).collect());
+        let name = |id: &Sym| {
+            let known = self.names.iter().find(|(known, _)| known == id);
+            known.map_or(*id, |(_, name)| *name).to_string()
+        };
+        let privileges = list(self.privileges.iter().map(name).collect());
         let scope = list(
             self.scope
                 .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::phase::{self, Persistence, Phase, add};
+use super::phase::{self, Persistence, Phase, add, sub};
 use super::{Court, Flag, Live, Match, Policy, State};
 use crate::jit::alias::{Aliases, Person};
 use crate::model::{
@@ -104,10 +104,9 @@ pub(super) fn of_grant(court: &Court<'_>, at: usize, tier: Tier) -> BTreeSet<Fla
         Flag::ExpiryUnknown,
         grant.expires == Moment::Unknown && grant.ended.is_none(),
     );
-    set(
-        Flag::TtlTooLong,
-        length.is_some_and(|length| length > policy.ttl(tier)),
-    );
+    let too_long = length.exceeds(policy.ttl(tier));
+    set(Flag::TtlTooLong, too_long == Some(true));
+    set(Flag::TtlUnknown, too_long.is_none());
     let renewals = u32::from(grant.renews.is_some()).max(grant.extensions);
     let renewed = grant.approvals.iter().filter(|approval| {
         grant.renews.is_some()
@@ -148,7 +147,7 @@ pub(super) fn of_grant(court: &Court<'_>, at: usize, tier: Tier) -> BTreeSet<Fla
                 .approvals
                 .iter()
                 .any(|a| a.at.is_some_and(|at| at > soon))
-            || length.is_some_and(|length| length.is_negative()),
+            || length.is_negative(),
     );
     if grant.break_glass && !grant.drill && grant.keeps(GrantField::Review) {
         review(case.aliases, policy, grant, now, &mut set);
@@ -392,7 +391,7 @@ fn used_outside(court: &Court<'_>, live: &Live, related: &[(usize, Match)]) -> b
         .filter_map(|(at, _)| {
             let grant = &court.case.grants[*at];
             let end = grant.end().unwrap_or(Timestamp::MAX);
-            Some((add(phase::start(grant)?, -skew), add(end, skew)))
+            Some((sub(phase::start(grant)?, skew), add(end, skew)))
         })
         .collect();
     let Some(first) = windows.iter().map(|(start, _)| *start).min() else {

@@ -13,6 +13,7 @@ mod flags;
 mod names;
 mod order;
 mod phase;
+mod policy;
 mod proof;
 mod side;
 #[cfg(test)]
@@ -28,11 +29,12 @@ pub use flags::listable;
 pub use names::{Flag, GrantState, Proof, Proved, State};
 pub use order::{Implies, holds_as_much};
 pub use phase::Persistence;
+pub use policy::Policy;
 
 use super::alias::{Aliases, Person};
 use crate::model::{Actor, EvidenceClass, Grant, LedgerCoverage, Moment, Seen, Sym, System, Tier};
 use order::Within;
-use phase::{Phase, add};
+use phase::{Phase, add, sub};
 
 /// One live entitlement: one subject, one privilege, one scope.
 #[derive(Clone, Debug)]
@@ -104,120 +106,6 @@ impl Exception {
 
 /// What of the live side was seen: the worst statement about each tenant.
 pub type LiveCoverage = FxHashMap<(System, Sym), Seen>;
-
-/// The numbers and names reconciliation goes by.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Longest life of a grant for administrators.
-    pub ttl_admin: SignedDuration,
-    /// Longest life of a grant that changes production.
-    pub ttl_write: SignedDuration,
-    /// Longest life of any other grant.
-    pub ttl_read: SignedDuration,
-    /// Share of [`Policy::span`] in hundredths above which administrators' grants
-    /// amount to standing access.
-    pub persistence_admin: u8,
-    /// The same for everything else.
-    pub persistence: u8,
-    /// This many grants in a row amount to standing access.
-    pub chain: u32,
-    /// How far back persistence looks.
-    pub span: SignedDuration,
-    /// Time for the review of emergency access.
-    pub review: SignedDuration,
-    /// Time after which unused access is dormant.
-    pub dormant: SignedDuration,
-    /// Time after a work item's resolution within which access should be gone.
-    pub task_grace: SignedDuration,
-    /// How old the end of a ledger may be to speak for the present.
-    pub ledger_age: SignedDuration,
-    /// Clock skew.
-    pub skew: SignedDuration,
-    /// Time a system needs to carry out a change.
-    pub delay: SignedDuration,
-    /// The same, for single systems.
-    pub delays: Vec<(System, SignedDuration)>,
-    /// How long after a refused or undecided request access counts as its result.
-    pub request_memory: SignedDuration,
-    /// Who makes access for a just-in-time tool, by realm: patterns over
-    /// [`Live::created_by`].
-    pub issuers: Vec<(Sym, Vec<String>)>,
-    /// Which privileges contain which.
-    pub implies: Implies,
-    /// Realms whose grants were seen to end, or not to.
-    pub revocation: FxHashMap<Sym, bool>,
-    /// Most grants, people and days for one work item.
-    pub ticket: TicketLimits,
-}
-
-/// When one work item is a master key.
-#[derive(Clone, Copy, Debug)]
-pub struct TicketLimits {
-    /// Most grants.
-    pub grants: usize,
-    /// Most people.
-    pub subjects: usize,
-    /// Most days between its first and its last grant.
-    pub days: i64,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        let hours = SignedDuration::from_hours;
-        let mins = SignedDuration::from_mins;
-        Policy {
-            ttl_admin: hours(4),
-            ttl_write: hours(12),
-            ttl_read: hours(72),
-            persistence_admin: 25,
-            persistence: 50,
-            chain: 3,
-            span: hours(30 * 24),
-            review: hours(72),
-            dormant: hours(30 * 24),
-            task_grace: mins(60),
-            ledger_age: hours(24),
-            skew: mins(5),
-            delay: mins(15),
-            delays: Vec::new(),
-            request_memory: hours(7 * 24),
-            issuers: Vec::new(),
-            implies: Implies::default(),
-            revocation: FxHashMap::default(),
-            ticket: TicketLimits {
-                grants: 10,
-                subjects: 5,
-                days: 14,
-            },
-        }
-    }
-}
-
-impl Policy {
-    /// The longest life of a grant for `tier`.
-    pub fn ttl(&self, tier: Tier) -> SignedDuration {
-        match tier {
-            Tier::Admin => self.ttl_admin,
-            Tier::Write => self.ttl_write,
-            Tier::Read | Tier::None => self.ttl_read,
-        }
-    }
-
-    /// The time `system` needs to carry out a change.
-    pub fn propagation(&self, system: System) -> SignedDuration {
-        let own = self.delays.iter().find(|(of, _)| *of == system);
-        own.map_or(self.delay, |(_, delay)| *delay)
-    }
-
-    /// Whether windows amount to standing access of `tier`.
-    fn is_persistent(&self, tier: Tier, seen: Persistence) -> bool {
-        let most = match tier {
-            Tier::Admin => self.persistence_admin,
-            _ => self.persistence,
-        };
-        seen.percent > most || seen.chain >= self.chain
-    }
-}
 
 /// Everything there is to reconcile.
 #[derive(Clone, Copy, Debug)]
@@ -583,7 +471,7 @@ impl<'a> Court<'a> {
         let policy = self.case.policy;
         let recent = |at: &usize| {
             self.case.grants[*at].requested.is_some_and(|asked| {
-                add(asked, -policy.skew) <= since && since <= add(asked, policy.request_memory)
+                sub(asked, policy.skew) <= since && since <= add(asked, policy.request_memory)
             })
         };
         let open = |at: &usize| {

@@ -136,6 +136,9 @@ words! {
         ExpiryUnknown "EXPIRY_UNKNOWN"
         /// Granted for longer than its tier allows.
         TtlTooLong "TTL_TOO_LONG"
+        /// It has an end, and when it began is not known well enough to tell whether it
+        /// is longer than its tier allows.
+        TtlUnknown "TTL_UNKNOWN"
         /// Grants in a row amount to standing access.
         EffectivelyPersistent "EFFECTIVELY_PERSISTENT"
         /// Extended without a new approval.

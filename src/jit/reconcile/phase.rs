@@ -40,7 +40,7 @@ pub(super) fn of(grant: &Grant, policy: &Policy, now: Timestamp) -> Phase {
     if start(grant).is_some_and(|start| start > add(now, policy.skew)) {
         return Phase::Scheduled;
     }
-    let past = |end: Timestamp| add(end, policy.propagation(grant.system)) < now;
+    let past = |end: Timestamp| add(end, policy.delay) < now;
     if let Some(ended) = grant.ended
         && past(ended)
     {
@@ -61,9 +61,47 @@ pub(super) fn start(grant: &Grant) -> Option<Timestamp> {
     grant.issued.or(grant.not_before).or(grant.requested)
 }
 
-/// How long access was granted for; `None` when start or end is not known.
-pub(super) fn length(grant: &Grant) -> Option<SignedDuration> {
-    Some(grant.expires.at()?.duration_since(start(grant)?))
+/// How long access was granted for, as far as the source can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Start and end are known.
+    Is(SignedDuration),
+    /// Only the request is: waiting for approval is no access, so it was at most this.
+    AtMost(SignedDuration),
+    /// It has an end, and nothing says when it began.
+    Unknown,
+    /// It has no end, or none that is known.
+    Endless,
+}
+
+impl Length {
+    /// Whether it is more than `most`; `None` where that is not known.
+    pub fn exceeds(self, most: SignedDuration) -> Option<bool> {
+        match self {
+            Length::Is(length) => Some(length > most),
+            Length::AtMost(length) => (length <= most).then_some(false),
+            Length::Unknown => None,
+            // What has no end is told apart from what lasts too long.
+            Length::Endless => Some(false),
+        }
+    }
+
+    /// Whether it ends before it begins.
+    pub fn is_negative(self) -> bool {
+        matches!(self, Length::Is(length) | Length::AtMost(length) if length.is_negative())
+    }
+}
+
+/// See [`Length`].
+pub(super) fn length(grant: &Grant) -> Length {
+    let Some(end) = grant.expires.at() else {
+        return Length::Endless;
+    };
+    match (grant.issued.or(grant.not_before), grant.requested) {
+        (Some(start), _) => Length::Is(end.duration_since(start)),
+        (None, Some(asked)) => Length::AtMost(end.duration_since(asked)),
+        (None, None) => Length::Unknown,
+    }
 }
 
 /// When a session opened under the grant can end at the latest.
@@ -79,7 +117,7 @@ pub(super) fn window(
     span: SignedDuration,
     now: Timestamp,
 ) -> Option<(Timestamp, Timestamp)> {
-    let start = start(grant)?.max(add(now, -span));
+    let start = start(grant)?.max(sub(now, span));
     let end = match (grant.end(), grant.expires) {
         (Some(end), _) => end.min(now),
         (None, Moment::Never | Moment::Unknown | Moment::At(_)) => now,
@@ -142,6 +180,15 @@ pub(super) fn add(at: Timestamp, by: SignedDuration) -> Timestamp {
     })
 }
 
+/// `at - by`, held within the representable.
+pub(super) fn sub(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(if by.is_negative() {
+        Timestamp::MAX
+    } else {
+        Timestamp::MIN
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,8 +222,33 @@ mod tests {
     }
 
     #[test]
+    fn waiting_for_approval_is_no_access() {
+        let length_of = |asked: Option<i64>, issued: Option<i64>, end: Option<i64>| {
+            let mut grant = Grant::new("g", "s", "aws");
+            grant.requested = asked.map(at);
+            grant.issued = issued.map(at);
+            grant.expires = Moment::or_unknown(end.map(at));
+            length(&grant).exceeds(SignedDuration::from_hours(4))
+        };
+        assert_eq!(length_of(Some(0), Some(5), Some(8)), Some(false));
+        assert_eq!(length_of(Some(0), Some(3), Some(8)), Some(true));
+        // Asked for eight hours before its end, and nobody knows when it began.
+        assert_eq!(length_of(Some(0), None, Some(8)), None);
+        assert_eq!(length_of(None, None, Some(8)), None);
+        // Even from the request on it is not too long.
+        assert_eq!(length_of(Some(5), None, Some(8)), Some(false));
+        assert_eq!(
+            length_of(Some(0), None, None),
+            Some(false),
+            "another flag's"
+        );
+    }
+
+    #[test]
     fn dates_at_the_edge_of_time_do_not_overflow() {
         assert_eq!(add(Timestamp::MAX, GAP), Timestamp::MAX);
-        assert_eq!(add(Timestamp::MIN, -GAP), Timestamp::MIN);
+        assert_eq!(sub(Timestamp::MIN, GAP), Timestamp::MIN);
+        assert_eq!(sub(at(0), SignedDuration::MIN), Timestamp::MAX);
+        assert_eq!(add(at(0), SignedDuration::MIN), Timestamp::MIN);
     }
 }

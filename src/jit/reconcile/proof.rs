@@ -64,7 +64,7 @@ fn temporary(grant: Option<&Grant>, any: &impl Fn(&[Flag]) -> bool) -> Proved {
         return Proved::Refuted;
     }
     match grant.map(|grant| grant.expires) {
-        Some(Moment::At(_)) if !any(&[Flag::ClockSkew]) => Proved::Proved,
+        Some(Moment::At(_)) if !any(&[Flag::ClockSkew, Flag::TtlUnknown]) => Proved::Proved,
         _ => Proved::Unproved,
     }
 }

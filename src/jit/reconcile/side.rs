@@ -171,8 +171,8 @@ fn state(
         Phase::Revoked | Phase::Expired => GrantState::Ended,
         Phase::Active if !standing.is_empty() || !flags::listable(grant.kind) => GrantState::Active,
         Phase::Active => {
-            let young = phase::start(grant)
-                .is_none_or(|start| add(start, case.policy.propagation(grant.system)) >= case.now);
+            let young =
+                phase::start(grant).is_none_or(|start| add(start, case.policy.delay) >= case.now);
             let failed = grant.progress == Progress::Failed;
             match absent.tells(grant) {
                 _ if young || failed => GrantState::Active,
@@ -228,7 +228,7 @@ fn removal(
     let least = last.map_or(SignedDuration::ZERO, |last| {
         last.duration_since(end).max(SignedDuration::ZERO)
     });
-    if least > case.policy.propagation(grant.system) {
+    if least > case.policy.delay {
         flags.insert(Flag::RevokeLate);
     }
     Some((least, gone.duration_since(end)))

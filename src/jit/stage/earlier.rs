@@ -47,6 +47,7 @@ pub(super) fn look_back(
     lives: &mut [Live],
     grants: &mut [Grant],
     aliases: &Aliases,
+    policy: &Policy,
 ) {
     if earlier.is_empty() {
         return;
@@ -56,7 +57,6 @@ pub(super) fn look_back(
         .map(|row| inventory.entitlement_id(inventory.entitlement(row.at)))
         .collect();
     let mut counted = vec![(0usize, 0usize); rows.len()];
-    let policy = Policy::default();
     for then in earlier {
         let seen = live::seen(&then.facts);
         let (before, were) = live::rows(&then.facts);
@@ -82,7 +82,7 @@ pub(super) fn look_back(
             exceptions: &[],
             ledger: &[],
             seen: &seen,
-            policy: &policy,
+            policy,
             now: then.at,
         });
         // By tenant: two clusters each have an `admin` of their own. Where one name means

@@ -1,5 +1,6 @@
 //! Entitlements of an inventory as reconciliation sees them.
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use crate::jit::reconcile::{Live, LiveCoverage};
@@ -117,12 +118,16 @@ pub(super) fn text(attrs: &Attrs, name: &str) -> Option<Sym> {
 /// Every name of what is granted: ids, and the names tools use instead.
 fn privileges(fact: &Entitlement) -> Vec<Sym> {
     let mut names = vec![fact.privilege];
-    for name in ["permission_set", "policy_name", "policy_arn"] {
-        names.extend(text(&fact.attrs, name));
-    }
     // A cluster role goes by its bare name; a namespace's role does not, because
     // every namespace may have one of that name.
-    names.extend(fact.privilege.strip_prefix("ClusterRole/").map(Sym::new));
+    for name in [
+        "permission_set",
+        "policy_name",
+        "policy_arn",
+        "cluster_role",
+    ] {
+        names.extend(text(&fact.attrs, name));
+    }
     names.sort();
     names.dedup();
     names
@@ -173,6 +178,28 @@ pub(super) fn seen(inventory: &Inventory) -> LiveCoverage {
         seen.insert((gap.system, gap.tenant), Seen::Partial);
     }
     seen
+}
+
+/// Says what people call what was granted, where an inventory tells and the id does not.
+pub(super) fn name<'i>(inventories: impl Iterator<Item = &'i Inventory>, grants: &mut [Grant]) {
+    let wanted: FxHashSet<Sym> = grants
+        .iter()
+        .flat_map(|grant| grant.privileges.iter().copied())
+        .collect();
+    let mut names: FxHashMap<Sym, Sym> = FxHashMap::default();
+    for fact in inventories.flat_map(|one| &one.entitlements) {
+        if wanted.contains(&fact.privilege)
+            && let Some(name) = text(&fact.attrs, "permission_set")
+        {
+            names.entry(fact.privilege).or_insert(name);
+        }
+    }
+    for grant in grants {
+        let known = grant.privileges.iter();
+        grant.names = known
+            .filter_map(|id| Some((*id, *names.get(id)?)))
+            .collect();
+    }
 }
 
 /// Puts grants into the tenants this scan knows: assignments to accounts are kept

@@ -23,8 +23,8 @@ pub use earlier::Earlier;
 
 use super::alias::{Aliases, Person};
 use super::reconcile::{
-    Answer, Case, Exception, Flag, GrantState, Implies, Judged, Live, Policy, Proved, State,
-    TicketLimits, listable, reconcile,
+    Answer, Case, Exception, Flag, GrantState, Judged, Live, Policy, Proved, State, listable,
+    reconcile,
 };
 use crate::config::Config;
 use crate::model::{
@@ -61,7 +61,10 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
     let aliases = people::aliases(inventory, config, &links, &grants);
     let seen = live::seen(inventory);
     live::settle(inventory, &mut grants);
+    let known = std::iter::once(&*inventory).chain(earlier.iter().rev().map(|then| &then.facts));
+    live::name(known, &mut grants);
 
+    let policy = Policy::of(&config.jit, &config.limits);
     let (mut rows, mut lives) = live::rows(inventory);
     earlier::look_back(
         &earlier,
@@ -70,9 +73,9 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
         &mut lives,
         &mut grants,
         &aliases,
+        &policy,
     );
     let exceptions = exceptions(config);
-    let policy = policy(config);
     let (answer, known) = {
         let case = |policy| Case {
             live: &lives,
@@ -119,51 +122,6 @@ fn speaking(coverage: Vec<LedgerCoverage>, grants: &[Grant]) -> Vec<LedgerCovera
         .into_iter()
         .filter(|said| lists.get(&said.source) != Some(&false))
         .collect()
-}
-
-/// The policy of the settings.
-fn policy(config: &Config) -> Policy {
-    let (jit, limits) = (&config.jit, &config.limits);
-    let mut implies = Implies::default();
-    // What clusters come with: each role aggregates the one below it.
-    for (larger, smaller) in [
-        ("ClusterRole/edit", "ClusterRole/view"),
-        ("ClusterRole/admin", "ClusterRole/edit"),
-        ("ClusterRole/cluster-admin", "ClusterRole/admin"),
-    ] {
-        implies.add(Sym::new(larger), Sym::new(smaller));
-    }
-    for (larger, list) in &jit.implies {
-        for smaller in list {
-            implies.add(Sym::new(larger), Sym::new(smaller));
-        }
-    }
-    Policy {
-        ttl_admin: limits.ttl_admin,
-        ttl_write: limits.ttl_write,
-        ttl_read: limits.ttl_read,
-        persistence_admin: jit.persistence_admin,
-        persistence: jit.persistence,
-        chain: jit.chain,
-        span: jit.span,
-        review: jit.review,
-        dormant: jit.dormant,
-        task_grace: jit.task_grace,
-        ledger_age: jit.ledger_age,
-        delay: jit.delay,
-        issuers: jit
-            .issuers
-            .iter()
-            .map(|(realm, patterns)| (Sym::new(realm), patterns.clone()))
-            .collect(),
-        implies,
-        ticket: TicketLimits {
-            grants: jit.ticket.grants,
-            subjects: jit.ticket.subjects,
-            days: jit.ticket.days,
-        },
-        ..Policy::default()
-    }
 }
 
 fn exceptions(config: &Config) -> Vec<Exception> {
@@ -534,16 +492,14 @@ fn gaps(inventory: &mut Inventory, ledger: &[LedgerCoverage], config: &Config, n
                 said.seen,
                 said.reason.clone(),
             ),
-            Some(said) if said.to.duration_since(now) < -config.jit.ledger_age => {
-                Coverage::lacking(
-                    tenant.system,
-                    tenant.id,
-                    "jit.ledger",
-                    Seen::Partial,
-                    format!("the ledger ends on {}", said.to),
-                )
-                .remedy("harvest it again")
-            }
+            Some(said) if now.duration_since(said.to) > config.jit.ledger_age => Coverage::lacking(
+                tenant.system,
+                tenant.id,
+                "jit.ledger",
+                Seen::Partial,
+                format!("the ledger ends on {}", said.to),
+            )
+            .remedy("harvest it again"),
             Some(said) if part(said) => Coverage::lacking(
                 tenant.system,
                 tenant.id,

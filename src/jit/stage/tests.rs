@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::model::{
-    Approval, Attrs, Builder, Credential, Entitlement, Identity, IdentityKind, Moment, Tenant,
-    Tier, Value,
+    Approval, Attrs, Builder, Credential, Entitlement, Identity, IdentityKind, Moment, Observation,
+    Tenant, Tier, Value,
 };
 
 const NOW: &str = "2027-03-03T15:00:00Z";
@@ -86,6 +86,16 @@ fn reconciled(
     earlier: Vec<Earlier>,
     now: &str,
 ) -> Inventory {
+    by_settings(inventory, grants, earlier, now, &Config::default())
+}
+
+fn by_settings(
+    inventory: Inventory,
+    grants: Vec<Grant>,
+    earlier: Vec<Earlier>,
+    now: &str,
+    config: &Config,
+) -> Inventory {
     let mut inventory = inventory;
     let evidence = Evidence {
         grants,
@@ -93,7 +103,7 @@ fn reconciled(
         links: Vec::new(),
         earlier,
     };
-    run(&mut inventory, evidence, &Config::default(), at(now));
+    run(&mut inventory, evidence, config, at(now));
     inventory
 }
 
@@ -183,6 +193,84 @@ fn earlier_snapshots_bound_how_late_removal_was() {
     assert_eq!(grant.late_at_least, Some(SignedDuration::from_hours(2)));
     assert_eq!(grant.late_at_most, Some(SignedDuration::from_hours(4)));
     assert!(flags(grant).contains(&"REVOKE_LATE"));
+}
+
+#[test]
+fn earlier_snapshots_are_judged_by_the_settings() {
+    let seen = |settings: &str| {
+        let mut facts = inventory(true);
+        let held = &mut facts.entitlements[0];
+        held.privilege = Sym::new("arn:ps-2");
+        held.attrs.set("permission_set", "Viewer");
+        let then = Earlier {
+            at: at("2027-03-03T16:00:00Z"),
+            facts,
+        };
+        let config = Config::parse(settings).unwrap();
+        let now = "2027-03-04T09:00:00Z";
+        let all = by_settings(inventory(false), vec![grant()], vec![then], now, &config);
+        all.grants[0].observed.clone()
+    };
+    let there = |present| Observation {
+        at: at("2027-03-03T16:00:00Z"),
+        present,
+    };
+    assert_eq!(seen(""), [there(false)]);
+    assert_eq!(
+        seen("jit: {implies: {Operator: [Viewer]}}\n"),
+        [there(true)]
+    );
+}
+
+#[test]
+fn settings_out_of_range_end_no_scan() {
+    let mut config = Config::default();
+    for length in [SignedDuration::MIN, SignedDuration::MAX] {
+        let jit = &mut config.jit;
+        for setting in [
+            &mut jit.span,
+            &mut jit.review,
+            &mut jit.dormant,
+            &mut jit.task_grace,
+            &mut jit.ledger_age,
+            &mut jit.delay,
+        ] {
+            *setting = length;
+        }
+        let all = by_settings(inventory(true), vec![grant()], Vec::new(), NOW, &config);
+        assert!(all.grants[0].state.is_some());
+    }
+}
+
+#[test]
+fn what_is_granted_goes_by_its_name() {
+    let mut given = grant();
+    given.privileges = vec![Sym::new("arn:ps-1")];
+    let all = reconciled(inventory(true), vec![given.clone()], Vec::new(), NOW);
+    assert_eq!(all.grants[0].what(), "Operator on account 4444");
+    // Nobody holds it today; an earlier snapshot knows its name.
+    let then = Earlier {
+        at: at("2027-03-03T14:30:00Z"),
+        facts: inventory(true),
+    };
+    let all = reconciled(inventory(false), vec![given.clone()], vec![then], NOW);
+    assert_eq!(all.grants[0].what(), "Operator on account 4444");
+    let all = reconciled(inventory(false), vec![given], Vec::new(), NOW);
+    assert_eq!(all.grants[0].what(), "arn:ps-1 on account 4444");
+}
+
+#[test]
+fn how_long_a_grant_was_is_not_guessed_from_its_request() {
+    let mut given = grant();
+    given.issued = None;
+    given.requested = Some(at("2027-03-03T01:00:00Z"));
+    let all = reconciled(inventory(true), vec![given.clone()], Vec::new(), NOW);
+    assert!(flags(&all.grants[0]).contains(&"TTL_UNKNOWN"));
+    assert!(!flags(&all.grants[0]).contains(&"TTL_TOO_LONG"));
+    assert_eq!(says(&all.entitlements[0], "jit_temporary"), "unproved");
+    given.issued = Some(at("2027-03-03T02:00:00Z"));
+    let all = reconciled(inventory(true), vec![given], Vec::new(), NOW);
+    assert!(flags(&all.grants[0]).contains(&"TTL_TOO_LONG"));
 }
 
 #[test]

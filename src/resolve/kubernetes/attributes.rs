@@ -20,6 +20,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     ),
     on(
         Entitlement,
+        "cluster_role",
+        String,
+        "bare name of a cluster role, by which tools call it",
+    ),
+    on(
+        Entitlement,
         "role_missing",
         Bool,
         "the binding names a role that does not exist",

@@ -14,6 +14,14 @@ use crate::model::Sym;
 
 const TEXT: &str = include_str!("../../../rules/kubernetes-defaults.yaml");
 
+/// Roles every cluster comes with, each of which aggregates the one after it (Kubernetes
+/// documentation, "User-facing roles").
+pub const CONTAINED_ROLES: [(&str, &str); 3] = [
+    ("ClusterRole/edit", "ClusterRole/view"),
+    ("ClusterRole/admin", "ClusterRole/edit"),
+    ("ClusterRole/cluster-admin", "ClusterRole/admin"),
+];
+
 /// What the platform makes for itself.
 #[derive(Debug)]
 pub(crate) struct Defaults {

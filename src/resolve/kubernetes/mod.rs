@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 pub use attributes::ATTRIBUTES;
+pub use defaults::CONTAINED_ROLES;
 pub use objects::{Objects, ObjectsError};
 pub use simulate::simulate;
 

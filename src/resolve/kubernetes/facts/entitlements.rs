@@ -186,6 +186,9 @@ impl Cluster<'_> {
         };
         attrs.set("binding", name);
         attrs.set("role", privilege.as_str());
+        if binding.to_cluster_role {
+            attrs.set("cluster_role", Sym::new(&binding.role));
+        }
         attrs.set(
             "role_missing",
             role.is_none() && self.roles_known(binding.to_cluster_role),
