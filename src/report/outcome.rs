@@ -161,6 +161,8 @@ pub struct Timeline {
     pub tenant: Sym,
     /// What was granted, in a few words.
     pub what: Box<str>,
+    /// What was granted, by the target's own ids.
+    pub privileges: Vec<Sym>,
     /// The verdict of reconciliation: `COVERED`, `EXPIRED_BUT_LIVE`, ….
     pub state: Sym,
     /// Further marks: `SELF_APPROVED`, `TTL_TOO_LONG`, ….

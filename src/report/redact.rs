@@ -52,6 +52,9 @@ pub fn redacted(outcome: &Outcome) -> Outcome {
         line.grant = names.sym(line.grant);
         names.subject(&mut line.subject);
         line.what = names.text(&line.what).into();
+        for id in &mut line.privileges {
+            *id = Sym::new(&names.text(id));
+        }
         for event in &mut line.events {
             event.by = event.by.map(|by| names.sym(by));
             event.note = event.note.take().map(|text| names.text(&text).into());

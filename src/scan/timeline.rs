@@ -85,6 +85,7 @@ fn story(inventory: &Inventory, grant: &Grant) -> Timeline {
         system: grant.system,
         tenant: grant.tenant,
         what: grant.what().into(),
+        privileges: grant.privileges.clone(),
         state: grant.state.unwrap_or_default(),
         flags: grant.flags.clone(),
         events,

@@ -104,6 +104,7 @@ pub fn shown(line: &Timeline, now: Timestamp) -> Value {
     json!({
         "subject": clean(&line.subject.name),
         "what": clean(&line.what),
+        "ids": line.privileges.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", "),
         "system": line.system,
         "tenant": clean(&line.tenant),
         "grant": clean(&line.grant),
@@ -216,11 +217,13 @@ fn bar(line: &Timeline, now: Timestamp) -> Option<Value> {
         line.state.as_str(),
         "EXPIRED_BUT_LIVE" | "REVOKED_BUT_LIVE" | "EXCEPTION_EXPIRED"
     );
-    // What is live after its end is live now.
-    let last = if live {
-        now
-    } else {
-        ended.or(planned).unwrap_or(issued).max(issued)
+    let over = live || ended.is_some() || line.state == "ENDED";
+    let runs = !over && issued <= now && planned.is_none_or(|end| end > now);
+    // What is live after its end is live now, and so is what runs without an end.
+    let last = match ended.or(planned) {
+        _ if live => now,
+        None if runs => now,
+        end => end.unwrap_or(issued).max(issued),
     };
     let seen = line.events.iter().filter_map(|event| event.at).max()?;
     let end = last.max(seen).max(planned.unwrap_or(last));
@@ -230,16 +233,35 @@ fn bar(line: &Timeline, now: Timestamp) -> Option<Value> {
         offset.saturating_mul(WIDTH) / span
     };
     let allowed = planned.filter(|_| live).unwrap_or(last).clamp(issued, last);
-    let over = last.duration_since(allowed);
+    let beyond = last.duration_since(allowed);
+    let granted = length(allowed.duration_since(issued));
+    let words = match (runs, planned.or(ended)) {
+        (true, planned) => {
+            let so_far = length(now.duration_since(issued));
+            let of = planned.map_or(String::new(), |_| format!(" of {granted}"));
+            Some(format!(
+                "runs since {}, {so_far} so far{of}",
+                minute(issued)
+            ))
+        }
+        _ if issued > now => Some(format!("begins {}", minute(issued))),
+        (false, Some(_)) => Some(format!("lasted {granted}")),
+        // It is over, and nobody knows since when.
+        (false, None) => None,
+    };
     Some(json!({
         "granted": {"x": place(issued), "width": (place(allowed) - place(issued)).max(4)},
-        "over": (over > SignedDuration::ZERO).then(|| {
+        "over": (beyond > SignedDuration::ZERO).then(|| {
             json!({"x": place(allowed), "width": (place(last) - place(allowed)).max(4)})
         }),
         "marks": line.events.iter().filter_map(|event| event.at).map(place).map(|x| x.min(WIDTH - 3)).collect::<Vec<_>>(),
-        "lasted": length(allowed.duration_since(issued)),
-        "beyond": (over > SignedDuration::ZERO).then(|| length(over)),
+        "words": words,
+        "beyond": (beyond > SignedDuration::ZERO).then(|| length(beyond)),
     }))
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// `4 h`, `1 min 9 s`: the two largest units.
@@ -310,6 +332,7 @@ mod tests {
             system: System::Aws,
             tenant: Sym::new("1"),
             what: "x".into(),
+            privileges: Vec::new(),
             state: Sym::new(state),
             flags: Vec::new(),
             events,
@@ -392,8 +415,8 @@ mod tests {
         assert_eq!(bar["granted"], json!({"x": 0, "width": 500}));
         assert_eq!(bar["over"], json!({"x": 500, "width": 500}));
         assert_eq!(
-            (&bar["lasted"], &bar["beyond"]),
-            (&json!("4 h"), &json!("4 h"))
+            (&bar["words"], &bar["beyond"]),
+            (&json!("lasted 4 h"), &json!("4 h"))
         );
     }
 
@@ -411,6 +434,29 @@ mod tests {
         let bar = bar(&line, now()).unwrap();
         assert_eq!(bar["granted"], json!({"x": 0, "width": 500}));
         assert!(bar["over"].is_null());
+        assert_eq!(bar["words"], "lasted 2 h");
+    }
+
+    #[test]
+    fn what_still_runs_has_not_lasted_yet() {
+        let words = |state: &str, until: Option<&str>| {
+            let mut events = vec![event("issued", Some("2026-11-22T07:00:00Z"))];
+            events.extend(until.map(|end| event("expires", Some(end))));
+            bar(&line(state, events, &[]), now()).unwrap()["words"].clone()
+        };
+        assert_eq!(
+            words("COVERED", Some("2026-11-22T11:00:00Z")),
+            "runs since 2026-11-22 07:00 UTC, 2 h so far of 4 h"
+        );
+        assert_eq!(
+            words("ACTIVE", None),
+            "runs since 2026-11-22 07:00 UTC, 2 h so far"
+        );
+        assert_eq!(
+            words("COVERED", Some("2026-11-22T08:30:00Z")),
+            "lasted 1 h 30 min"
+        );
+        assert!(words("ENDED", None).is_null(), "nobody saw its end");
     }
 
     #[test]

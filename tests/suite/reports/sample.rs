@@ -406,6 +406,7 @@ fn timeline() -> Timeline {
         system: System::Aws,
         tenant: sym(ACCOUNT),
         what: "AdministratorAccess on acme-production for 4 hours".into(),
+        privileges: vec![sym("AdministratorAccess")],
         state: sym("EXPIRED_BUT_LIVE"),
         flags: vec![sym("SELF_APPROVED")],
         events: vec![
@@ -454,6 +455,7 @@ fn covered() -> Timeline {
             name: sym("bob"),
         },
         what: "edit on namespace `payments` for 2 hours".into(),
+        privileges: vec![sym("edit")],
         system: System::Kubernetes,
         tenant: sym("prod-eu"),
         state: sym("COVERED"),
@@ -516,6 +518,7 @@ fn unapproved() -> Timeline {
             name: sym("release-bot"),
         },
         what: "write on secret/payments for 12 hours".into(),
+        privileges: vec![sym("write")],
         system: System::Vault,
         tenant: sym("https://vault.acme.example:8200"),
         state: sym("UNAPPROVED"),
