@@ -10,7 +10,7 @@ use tenure::model::{
     Attrs, Builder, Claim, ClaimTest, Entitlement, Identity, IdentityKind, IdentityRef, Inventory,
     Sym, System, Tenant, Tier, Trust, TrustKind,
 };
-use tenure::reach;
+use tenure::{reach, resolve};
 
 const PEOPLE: usize = 25_000;
 const REPOSITORIES: usize = 5_000;
@@ -102,6 +102,9 @@ fn world() -> Inventory {
             attrs.set("issuer", ISSUER);
             attrs.set("subject", Sym::new(&format!("repo:{full}:{subject}")));
             attrs.set("subject_certain", true);
+            let shows = Sym::new(&format!("repository={full}"));
+            attrs.set("token_claims", vec![shows]);
+            attrs.set("token_choices", vec![Sym::new("aud=*")]);
             attrs.set("context", context);
             attrs.set("gate", gate);
             attrs.set("protected", gate != "none");
@@ -167,6 +170,8 @@ fn world() -> Inventory {
             let identity = world.build.identity_mut(who);
             identity.name = Sym::new(&format!("ns/a{at}"));
             identity.attrs.set("namespace", "ns");
+            let shows = Sym::new(&format!("sub=system:serviceaccount:ns:a{at}"));
+            identity.attrs.set("token_claims", vec![shows]);
             identity.attrs.set("pods", 1usize);
         }
     }
@@ -179,7 +184,9 @@ fn world() -> Inventory {
         let repository = format!("acme/r{}", at % REPOSITORIES);
         world.trust(who, TrustKind::Oidc, ISSUER, &[("repository", &repository)]);
     }
-    world.build.finish()
+    let mut facts = world.build.finish();
+    resolve::federate(&mut facts);
+    facts
 }
 
 fn main() {

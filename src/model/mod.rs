@@ -48,7 +48,7 @@ pub use path::{Gate, Path, PathRef, Step};
 pub use pattern::Pattern;
 pub use permission::{Effect, Permission, PermissionSet, PermissionSetRef};
 pub use symbol::Sym;
-pub use trust::{Claim, ClaimTest, Trust, TrustKind, TrustRef};
+pub use trust::{Claim, ClaimTest, Trust, TrustKind, TrustRef, issuer_name};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,18 @@ use super::{Attrs, IdentityRef, Location, Pattern, Sym, System, Tier, Verdict};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrustRef(pub u32);
 
+/// An issuer as it is compared: without scheme and closing slash, its host in lower case.
+pub fn issuer_name(issuer: &str) -> String {
+    let issuer = issuer
+        .strip_prefix("https://")
+        .unwrap_or(issuer)
+        .trim_end_matches('/');
+    match issuer.split_once('/') {
+        Some((host, path)) => format!("{}/{path}", host.to_ascii_lowercase()),
+        None => issuer.to_ascii_lowercase(),
+    }
+}
+
 /// What is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -258,6 +270,18 @@ mod tests {
             values: values.iter().map(|value| Sym::new(value)).collect(),
             holds_when_absent: false,
         }
+    }
+
+    #[test]
+    fn issuers_differ_by_path_only_in_case() {
+        assert_eq!(
+            issuer_name("https://OIDC.eks.example/id/AB/"),
+            "oidc.eks.example/id/AB"
+        );
+        assert_eq!(
+            issuer_name("token.actions.githubusercontent.com"),
+            issuer_name("https://token.actions.githubusercontent.com")
+        );
     }
 
     #[test]

@@ -19,13 +19,6 @@ pub(super) enum Shown {
     Unknown,
 }
 
-impl Shown {
-    /// Any text at all.
-    pub fn free() -> Self {
-        Shown::Choice(Pattern::glob("*"), Vec::new())
-    }
-}
-
 /// The answer for a whole token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fit {
@@ -35,7 +28,7 @@ pub(super) struct Fit {
 }
 
 /// Whether a token that shows `shown` fits all of `claims`.
-pub(super) fn fit(claims: &[Claim], shown: impl Fn(&str) -> Shown) -> Fit {
+pub(super) fn fit(claims: &[Claim], shown: impl Fn(Sym) -> Shown) -> Fit {
     let mut open: Vec<Sym> = Vec::new();
     let mut done: Vec<Sym> = Vec::new();
     for claim in claims {
@@ -45,7 +38,7 @@ pub(super) fn fit(claims: &[Claim], shown: impl Fn(&str) -> Shown) -> Fit {
         done.push(claim.name);
         // Several tests of one claim bear on one text, so they are judged together.
         let tests = || claims.iter().filter(|other| other.name == claim.name);
-        let holds = match shown(&claim.name) {
+        let holds = match shown(claim.name) {
             Shown::Text(text) => tests().all(|test| test.admits(&text)),
             Shown::Absent => tests().all(|test| test.holds_when_absent),
             Shown::Unknown => {
@@ -122,9 +115,9 @@ mod tests {
     }
 
     fn verdict(claims: &[Claim], sub: Shown) -> Verdict {
-        fit(claims, |name| match name {
+        fit(claims, |name| match name.as_str() {
             "sub" => sub.clone(),
-            "aud" => Shown::free(),
+            "aud" => Shown::Choice(Pattern::glob("*"), Vec::new()),
             "gone" => Shown::Absent,
             _ => Shown::Unknown,
         })

@@ -15,6 +15,7 @@ mod graph;
 mod search;
 #[cfg(test)]
 mod tests;
+mod token;
 mod told;
 mod words;
 

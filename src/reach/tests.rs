@@ -132,6 +132,28 @@ impl World {
                 Sym::new(&format!("repo:{ORG}@1/{name}@71:{subject}")),
             );
             attrs.set("subject_open", subject.contains('*'));
+            attrs.set("repository_id", "71");
+            let mut claims = vec![
+                format!("repository={full}"),
+                "repository_id=71".to_owned(),
+                format!("repository_owner={ORG}"),
+            ];
+            let mut choices = vec!["aud=*".to_owned()];
+            let own = match subject.split_once(':') {
+                Some(("ref", value)) => Some(format!("ref={value}")),
+                Some((claim, value)) => Some(format!("{claim}={value}")),
+                None => None,
+            };
+            match own {
+                Some(own) if own.contains('*') => choices.push(own),
+                own => claims.extend(own),
+            }
+            let list = |all: Vec<String>| all.iter().map(Sym::from).collect::<Vec<Sym>>();
+            attrs.set("token_claims", list(claims));
+            attrs.set("token_choices", list(choices));
+            if kind != "environment" {
+                attrs.set("token_lacks", vec![Sym::new("environment")]);
+            }
             attrs.set("subject_certain", true);
             attrs.set("context", kind);
             attrs.set("protected", protected);
@@ -174,6 +196,9 @@ impl World {
             })
             .collect();
         trust.tier = Tier::Admin;
+        if issuer.contains("oidc.eks.") {
+            trust.attrs.set("cluster_issuer", true);
+        }
         trust
             .attrs
             .set("max_session", SignedDuration::from_hours(1));
@@ -186,12 +211,21 @@ impl World {
         let identity = self.build.identity_mut(at);
         identity.name = Sym::new(&format!("{namespace}/{name}"));
         identity.attrs.set("namespace", namespace);
+        let claims = [
+            format!("sub=system:serviceaccount:{namespace}:{name}"),
+            format!("service_account_namespace={namespace}"),
+            format!("service_account_name={name}"),
+        ];
+        let claims: Vec<Sym> = claims.iter().map(Sym::from).collect();
+        identity.attrs.set("token_claims", claims);
+        identity.attrs.set("token_choices", vec![Sym::new("aud=*")]);
         identity.attrs.set("pods", pods);
         at
     }
 
     fn done(self) -> Inventory {
         let mut inventory = self.build.finish();
+        crate::resolve::federate(&mut inventory);
         super::run(&mut inventory);
         inventory
     }
@@ -330,7 +364,7 @@ fn from_a_workflow_through_a_vault_to_a_cluster() {
     let attrs = &mut world.build.identity_mut(engine).attrs;
     attrs.set("engine", "aws");
     attrs.set("mount", "aws");
-    attrs.set("role_arns", vec![arn]);
+    attrs.set("draws_as", vec![arn]);
     attrs.set("max_ttl", SignedDuration::from_hours(12));
     let mut draws = Trust::new(
         System::Vault,
@@ -404,6 +438,7 @@ fn cluster_tokens_are_joined_by_issuer_and_subject_of_both_sides() {
             );
             own.source = Some(account);
             own.attrs.set("cloud", "aws");
+            own.attrs.set("cloud_account", ACCOUNT);
             world.build.trust(own);
         }
         let inventory = world.done();
@@ -435,6 +470,92 @@ fn cluster_tokens_are_joined_by_issuer_and_subject_of_both_sides() {
         run(host, gone, false),
         (vec![], vec!["aws no-such-service-account".to_owned()])
     );
+}
+
+#[test]
+fn a_pod_gets_the_target_role_where_both_roles_agree() {
+    let run = |service: bool, admits: Option<Verdict>, outside: bool| {
+        let mut world = World::new();
+        world.account("payments", "api", 1);
+        let through = world.role("pods");
+        let arn = world.build.facts().identity(through).id;
+        let target = world.admin_role("target");
+        if outside {
+            world.build.identity_mut(target).kind = IdentityKind::External;
+        }
+        let user = "system:serviceaccount:payments:api";
+        let kind = TrustKind::ServiceAccount;
+        let mut pods = Trust::new(System::Aws, ACCOUNT, target, kind, user);
+        pods.issuer = Some(Sym::new(CLUSTER_ISSUER));
+        pods.claims.push(Claim {
+            name: Sym::new("sub"),
+            test: ClaimTest::Equals,
+            values: [Sym::new(user)].into(),
+            holds_when_absent: false,
+        });
+        pods.attrs.set("eks_cluster", CLUSTER);
+        pods.attrs.set("through_service", "pods.example");
+        pods.attrs.set("through_role", arn);
+        world.build.trust(pods);
+        if service {
+            let kind = TrustKind::Service;
+            let trust = Trust::new(System::Aws, ACCOUNT, through, kind, "pods.example");
+            world.build.trust(trust);
+        }
+        if let Some(verdict) = admits {
+            let mut trust = Trust::new(System::Aws, ACCOUNT, target, TrustKind::Identity, arn);
+            trust.source = Some(through);
+            trust.verdict = verdict;
+            world.build.trust(trust);
+        }
+        let inventory = world.done();
+        let dead = attr(&inventory.trusts[0].attrs, "dead_edge").is_some();
+        let by_pod = ways(&inventory).into_iter();
+        let by_pod: Vec<String> = by_pod.filter(|way| way.starts_with("workload")).collect();
+        (by_pod.join("; "), dead)
+    };
+    let way = |how: &str| format!("workload ServiceAccount/payments/api → aws by X4 ({how})");
+    let open = (way("yes, none, standing"), false);
+    assert_eq!(run(true, Some(Verdict::Yes), false), open);
+    let asks = (way("conditional, none"), false);
+    assert_eq!(run(true, Some(Verdict::Conditional), false), asks);
+    assert_eq!(run(true, None, true), asks, "the target was not read");
+    assert_eq!(run(true, None, false), (String::new(), true));
+    assert_eq!(run(false, Some(Verdict::Yes), false), (String::new(), true));
+}
+
+#[test]
+fn what_waits_for_approval_is_gated_unless_the_walker_picks_the_approvers() {
+    let run = |held: bool, controlled: bool| {
+        let mut world = World::new();
+        let ana = world.who(System::Vault, "identity/entity/ana", IdentityKind::Human);
+        let engine = world.who(System::Vault, "aws/roles/deploy", IdentityKind::Workload);
+        let role = world.admin_role("deploy");
+        let arn = world.build.facts().identity(role).id;
+        let attrs = &mut world.build.identity_mut(engine).attrs;
+        attrs.set("engine", "aws");
+        attrs.set("draws_as", vec![arn]);
+        let kind = TrustKind::Identity;
+        let mut draws = Trust::new(System::Vault, VAULT, engine, kind, "ana");
+        draws.source = Some(ana);
+        if held {
+            draws.verdict = Verdict::Conditional;
+            draws.residual = Some(Sym::new("somebody approves"));
+            draws.attrs.set("needs_approval", true);
+        }
+        if controlled {
+            draws.attrs.set("approval_controlled", true);
+        }
+        world.build.trust(draws);
+        let all = ways(&world.done()).into_iter();
+        all.filter(|way| way.starts_with("person"))
+            .collect::<Vec<_>>()
+    };
+    let way =
+        |by: &str, how: &str| vec![format!("person identity/entity/ana → aws by {by} ({how})")];
+    assert_eq!(run(false, false), way("X11", "yes, none, standing"));
+    assert_eq!(run(true, false), way("X11", "yes, proved"));
+    assert_eq!(run(true, true), way("X19+X11", "yes, none, standing"));
 }
 
 #[test]
@@ -584,7 +705,7 @@ fn just_in_time_only_when_every_way_is_gated() {
 }
 
 #[test]
-fn what_is_covered_by_another_grant_is_gated_the_second_time() {
+fn what_another_grant_covers_is_gated_too() {
     let find = |second: Activation, assigned_to: &str| {
         let mut world = World::new();
         let user = world.who(System::Aws, "user/dana", IdentityKind::Human);
@@ -594,17 +715,12 @@ fn what_is_covered_by_another_grant_is_gated_the_second_time() {
         let fact = world.holds(other, "set", assigned_to, Tier::Admin);
         fact.attrs.set("permission_set", "set");
         fact.attrs.set("account", assigned_to);
-        for at in 0..3 {
-            let all = &mut world.build.facts_mut().entitlements;
-            all[at].activation = Activation::Standing;
+        let activations = [Activation::Jit, second, Activation::Jit];
+        let all = &mut world.build.facts_mut().entitlements;
+        for (fact, activation) in all.iter_mut().zip(activations) {
+            fact.activation = activation;
         }
-        let mut inventory = world.done();
-        let tiers = super::tiers(&inventory);
-        inventory.entitlements[0].activation = Activation::Jit;
-        inventory.entitlements[1].activation = second;
-        inventory.entitlements[2].activation = Activation::Jit;
-        super::again(&mut inventory, &tiers);
-        inventory
+        world.done()
     };
     let all = find(Activation::Jit, ACCOUNT);
     for fact in &all.entitlements {

@@ -180,12 +180,15 @@ fn evidence(inventory: &Inventory, graph: &Graph, edge: &Edge) -> Vec<Evidence> 
         && edge.kind.id().is_some()
     {
         let from = inventory.identity(from);
-        let presents = match from.attrs.get(Sym::new("subject")) {
-            Some(Value::Str(subject)) => Some(format!("its token has sub {subject}")),
-            _ if matches!(edge.kind, Kind::X3 | Kind::X4 | Kind::X7) => {
-                super::edges::user_name(from).map(|user| format!("its token has sub {user}"))
-            }
-            _ if edge.kind == Kind::X11 || edge.kind == Kind::X12 => {
+        let minted = from.attrs.get(Sym::of("subject")).is_some();
+        let presents = match edge.kind {
+            _ if minted => super::edges::subject(from),
+            Kind::X3 | Kind::X4 | Kind::X7 => super::edges::subject(from),
+            _ => None,
+        };
+        let presents = match (presents, edge.kind) {
+            (Some(subject), _) => Some(format!("its token has sub {subject}")),
+            (None, Kind::X11 | Kind::X12) => {
                 Some(format!("its role names {}", id(inventory, graph, edge.to)))
             }
             _ => None,

@@ -79,5 +79,19 @@ pub fn resolve(snapshot: &Snapshot, context: &Context<'_>) -> Inventory {
             tenant.name = tenant.id;
         }
     }
+    federate(&mut all);
     all
+}
+
+/// Tells what only shows once every system is resolved, and is written in the terms of
+/// one: what trusts of one system say of another's identities.
+pub fn federate(all: &mut Inventory) {
+    github::federation::describe(all);
+}
+
+/// The account number in an ARN, or the number itself.
+fn account_number(arn: &str) -> Option<&str> {
+    let account = arn.split(':').nth(4).unwrap_or(arn);
+    let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then_some(account)
 }

@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+use tenure::config::Config;
+use tenure::model::{Attrs, Identity, IdentityKind, Sym, System, Tenant, TrustKind, Verdict};
+
+use super::aws_facts::resolve_files;
 use super::support::{repository, tenure};
 
 /// `tenure paths` on the fixture company, with these further arguments.
@@ -77,6 +81,94 @@ fn an_access_entry_lets_people_into_the_cluster() {
     let told = paths(&["--system", "kubernetes", "--evidence"]);
     let place = "fixtures/company/aws/111122223333/eks/prod-eu.json";
     assert!(told.contains(place), "{told}");
+}
+
+/// A role of the authorization details that admits `principal`.
+fn role(name: &str, principal: &str, policies: &str) -> String {
+    format!(
+        r#"{{"RoleName": "{name}", "RoleId": "AROA{name}", "Path": "/",
+            "Arn": "arn:aws:iam::111122223333:role/{name}",
+            "AssumeRolePolicyDocument": {{"Version": "2012-10-17", "Statement": [
+                {{"Effect": "Allow", "Principal": {principal},
+                  "Action": ["sts:AssumeRole", "sts:TagSession"]}}]}},
+            "RolePolicyList": [{policies}], "AttachedManagedPolicies": [],
+            "InstanceProfileList": [], "Tags": []}}"#
+    )
+}
+
+#[test]
+fn a_pod_identity_with_a_target_role_leads_to_the_target() {
+    let admin = r#"{"PolicyName": "all", "PolicyDocument": {"Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}"#;
+    let roles = [
+        role("pods", r#"{"Service": "pods.eks.amazonaws.com"}"#, ""),
+        role(
+            "target",
+            r#"{"AWS": "arn:aws:iam::111122223333:role/pods"}"#,
+            admin,
+        ),
+    ];
+    let details = format!(
+        r#"{{"UserDetailList": [], "GroupDetailList": [], "Policies": [],
+            "RoleDetailList": [{}]}}"#,
+        roles.join(",")
+    );
+    let issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/AB12";
+    let cluster = format!(
+        r#"{{"cluster": {{"name": "prod", "arn": "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
+            "platformVersion": "eks.9", "identity": {{"oidc": {{"issuer": "{issuer}"}}}}}}}}"#
+    );
+    let association = r#"{"association": {"clusterName": "prod", "namespace": "payments",
+        "serviceAccount": "api", "roleArn": "arn:aws:iam::111122223333:role/pods",
+        "targetRoleArn": "arn:aws:iam::111122223333:role/target",
+        "associationArn": "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/prod/a-1"}}"#;
+    let mut facts = resolve_files(
+        &[
+            ("111122223333/details.json", &details),
+            ("111122223333/cluster.json", &cluster),
+            ("111122223333/association.json", association),
+        ],
+        &Config::default(),
+    );
+    let who = |name: &str| {
+        let mut all = facts.identities.iter();
+        all.position(|one| one.name == name).unwrap()
+    };
+    let (pods, target) = (who("pods"), who("target"));
+    let by_pod = facts
+        .trusts
+        .iter()
+        .filter(|trust| trust.kind == TrustKind::ServiceAccount);
+    let by_pod: Vec<usize> = by_pod.map(|trust| trust.target.0 as usize).collect();
+    assert_eq!(by_pod, [target], "the pod gets the target, not {pods}");
+
+    let tenant = Sym::new("prod");
+    facts.tenants.push(Tenant {
+        system: System::Kubernetes,
+        id: tenant,
+        name: tenant,
+        attrs: Attrs::new().with("issuer", issuer),
+        location: None,
+    });
+    let mut account = Identity::new(
+        System::Kubernetes,
+        "prod",
+        "ServiceAccount/payments/api",
+        IdentityKind::Workload,
+        "payments/api",
+    );
+    let shows = Sym::new("sub=system:serviceaccount:payments:api");
+    account.attrs = Attrs::new()
+        .with("namespace", "payments")
+        .with("token_claims", vec![shows]);
+    facts.identities.push(account);
+    tenure::reach::run(&mut facts);
+    let way = facts
+        .paths
+        .iter()
+        .find(|path| facts.identity(path.from).name == "payments/api");
+    let way = way.expect("a way of the pod");
+    assert_eq!((way.technique.as_str(), way.verdict), ("X4", Verdict::Yes));
 }
 
 #[test]

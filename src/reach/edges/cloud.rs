@@ -24,7 +24,7 @@ impl Join<'_> {
                 continue;
             }
             let found = self.principals(&trust.trustee).to_vec();
-            if found.is_empty() && self.account_was_read(&trust.trustee) {
+            if found.is_empty() && self.account_was_read(trust.trustee_tenant) {
                 let who = "whoever may create a principal of that name in the account";
                 self.dies(at, "no-such-role", Some(who));
             }
@@ -113,23 +113,6 @@ impl Join<'_> {
     /// X11 and X12: engine roles and what they hand out.
     fn engines(&mut self) {
         let inventory = self.inventory;
-        // An engine has one connection, so its roles share an account.
-        let mut account_of: rustc_hash::FxHashMap<(Sym, Sym), Sym> = Default::default();
-        for identity in &inventory.identities {
-            let mount = text(&identity.attrs, self.names.mount);
-            let arns = list(&identity.attrs, self.names.role_arns)
-                .iter()
-                .chain(list(&identity.attrs, self.names.policy_arns));
-            for arn in arns {
-                let account = arn.split(':').nth(4).unwrap_or_default();
-                let number = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-                if let Some(mount) = mount.filter(|_| number) {
-                    account_of
-                        .entry((identity.tenant, mount))
-                        .or_insert(Sym::new(account));
-                }
-            }
-        }
         for (at, role) in (0..).map(IdentityRef).zip(&inventory.identities) {
             if role.system != System::Vault {
                 continue;
@@ -137,24 +120,14 @@ impl Join<'_> {
             let attrs = &role.attrs;
             match text(attrs, self.names.engine).as_deref() {
                 Some("aws") => {
-                    for arn in list(attrs, self.names.role_arns) {
+                    for arn in list(attrs, self.names.draws_as) {
                         let found = self.principals(arn).to_vec();
                         for to in found {
                             self.edge(Edge::new(Kind::X11, node(at), node(to)));
                         }
                     }
-                    let mount = text(attrs, self.names.mount).unwrap_or_default();
-                    let Some(account) = account_of.get(&(role.tenant, mount)).copied() else {
-                        continue;
-                    };
-                    for group in list(attrs, self.names.iam_groups) {
-                        let arn = format!("arn:aws:iam::{account}:group/{group}");
-                        let found = self.principals(&arn).to_vec();
-                        for to in found {
-                            self.edge(Edge::new(Kind::X11, node(at), node(to)));
-                        }
-                    }
                     if flag(attrs, self.names.admin_policy) == Some(true)
+                        && let Some(account) = text(attrs, self.names.cloud_account)
                         && let Some(to) = self.draft.tenant(System::Aws, account)
                     {
                         self.edge(Edge::new(Kind::X11, node(at), to));
@@ -179,16 +152,10 @@ impl Join<'_> {
         }
         let before = self.draft.edges.len();
         if let Some(name) = text(attrs, self.names.service_account) {
-            let ends = format!("/{name}");
-            let accounts = self
-                .accounts_of
-                .get(&cluster.id)
-                .cloned()
-                .unwrap_or_default();
+            let key = (cluster.id, Sym::of("service_account_name"), name);
+            let accounts = self.showing.get(&key).cloned().unwrap_or_default();
             for to in accounts {
-                if self.inventory.identity(to).name.ends_with(&ends) {
-                    self.edge(Edge::new(Kind::X12, node(at), node(to)));
-                }
+                self.edge(Edge::new(Kind::X12, node(at), node(to)));
             }
         }
         if flag(attrs, self.names.admin_policy) == Some(true)

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Join, node, text};
+use super::{Join, flag, node, text};
 use crate::model::{Gate, IdentityRef, Sym, System, Tier, Verdict};
 use crate::reach::graph::{Basis, Edge, Kind};
 
@@ -35,7 +35,7 @@ impl Join<'_> {
             if fact.system != System::Github
                 || fact.tier < Tier::Write
                 || fact.verdict == Verdict::No
-                || text(&fact.attrs, self.names.role).as_deref() != Some("admin")
+                || flag(&fact.attrs, self.names.edits_gates) != Some(true)
             {
                 continue;
             }

@@ -23,13 +23,7 @@ impl Join<'_> {
             if fact.system != System::Github || fact.tier < Tier::Write {
                 continue;
             }
-            let role = text(&fact.attrs, self.names.role);
-            let by_role =
-                role.is_some_and(|role| matches!(role.as_str(), "write" | "maintain" | "admin"));
-            let by_permission = list(&fact.attrs, self.names.app_permissions)
-                .iter()
-                .any(|one| *one == "contents:write");
-            if !by_role && !by_permission {
+            if flag(&fact.attrs, self.names.writes_workflows) != Some(true) {
                 continue;
             }
             let to = if fact.scope == "*" {
@@ -145,9 +139,21 @@ impl Join<'_> {
                 let note = "its own policies allow it as well";
                 (Verdict::Conditional, Some(Sym::new(note)))
             };
-            let edge = Edge::new(Kind::Assumes, node(source), node(fact.target))
+            let mut edge = Edge::new(Kind::Assumes, node(source), node(fact.target))
                 .shown_by(Basis::Trust(at))
                 .if_so(verdict, note);
+            if flag(&fact.attrs, self.names.needs_approval) == Some(true) {
+                edge = match flag(&fact.attrs, self.names.approval_controlled) {
+                    // Who makes himself or a friend an approver needs no leave.
+                    Some(true) => Edge::new(Kind::X19, node(source), node(fact.target))
+                        .shown_by(Basis::Trust(at)),
+                    _ => Edge {
+                        gate: Gate::Proved,
+                        verdict: Verdict::Yes,
+                        ..edge
+                    },
+                };
+            }
             self.edge(edge);
         }
         // Users of whom both sides were judged.
@@ -169,11 +175,10 @@ impl Join<'_> {
 
     /// People and groups that Identity Center brings to a role.
     fn assigned(&mut self) {
-        let mut reserved: FxHashMap<(Sym, &str), IdentityRef> = FxHashMap::default();
+        let mut reserved: FxHashMap<(Sym, Sym), IdentityRef> = FxHashMap::default();
         for (at, identity) in (0..).map(IdentityRef).zip(&self.inventory.identities) {
-            if identity.system == System::Aws
-                && flag(&identity.attrs, self.names.reserved_sso) == Some(true)
-                && let Some(set) = permission_set(identity.name.as_str())
+            if flag(&identity.attrs, self.names.reserved_sso) == Some(true)
+                && let Some(set) = text(&identity.attrs, self.names.permission_set)
             {
                 reserved.insert((identity.tenant, set), at);
             }
@@ -184,7 +189,7 @@ impl Join<'_> {
             let (Some(set), Some(account)) = (set, account) else {
                 continue;
             };
-            let Some(role) = reserved.get(&(account, set.as_str())) else {
+            let Some(role) = reserved.get(&(account, set)) else {
                 continue;
             };
             let mut edge = Edge::new(Kind::Assigned, node(fact.identity), node(*role))
@@ -227,7 +232,7 @@ impl Join<'_> {
         if namespaces.is_empty() {
             return;
         }
-        let mut accounts: Vec<IdentityRef> = self.accounts.values().copied().collect();
+        let mut accounts: Vec<IdentityRef> = self.accounts_of.values().flatten().copied().collect();
         accounts.sort_unstable();
         for at in accounts {
             let identity = self.inventory.identity(at);
@@ -338,12 +343,4 @@ fn accounts_in(tenant: Sym, which: &str, namespace: &str) -> Point {
         tenant,
         name: Sym::new(&name),
     }
-}
-
-/// The permission set a role of Identity Center is for: its name is
-/// `AWSReservedSSO_<set>_<16 hexadecimal digits>` (IAM Identity Center User Guide).
-fn permission_set(role: &str) -> Option<&str> {
-    let (set, digits) = role.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?;
-    let hex = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hex.then_some(set)
 }

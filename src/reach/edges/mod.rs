@@ -13,9 +13,10 @@ mod tokens;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Draft, Edge, Graph, Node};
+use super::token::Token;
 use crate::model::{
     Activation, Attrs, CredentialRef, Gate, Identity, IdentityRef, Inventory, Sym, System,
-    TrustRef, Value,
+    TrustRef, Value, issuer_name,
 };
 
 /// A trust no one can use today, because its other side is missing.
@@ -78,11 +79,12 @@ macro_rules! names {
 }
 
 names! {
-    account accounts admin_policy app_permissions cloud cluster_wide context default_branch
-    eks_cluster engine environment gate groups iam_groups issuer method missing mount namespace namespaces
-    permission_set pods policy_arns prevent_self_review protected provider_missing repositories
-    repository repository_visibility reserved_sso reviewers role role_arns service_account subject
-    subject_certain subject_other takers whole_cluster
+    account accounts admin_policy approval_controlled cloud cloud_account cluster_issuer
+    cluster_wide draws_as edits_gates eks_cluster engine environment gate groups issuer method
+    missing namespace namespaces needs_approval permission_set pods prevent_self_review protected
+    provider_missing repositories repositories_by_number repositories_exist repository
+    reserved_sso reviewers service_account sub subject subject_certain subject_other takers
+    through_role through_service whole_cluster writes_workflows
 }
 
 struct Join<'i> {
@@ -96,18 +98,19 @@ struct Join<'i> {
     workflows: FxHashMap<(Sym, Sym), IdentityRef>,
     /// Subjects by tenant and repository.
     minted: FxHashMap<(Sym, Sym), Vec<IdentityRef>>,
-    /// Service accounts by tenant and user name.
-    accounts: FxHashMap<(Sym, Sym), IdentityRef>,
+    /// Subjects by repository.
+    of_repository: FxHashMap<Sym, Vec<IdentityRef>>,
+    /// What the tokens of subjects and service accounts show.
+    tokens: FxHashMap<IdentityRef, Token>,
     /// Service accounts of each tenant.
     accounts_of: FxHashMap<Sym, Vec<IdentityRef>>,
+    /// Service accounts by tenant, claim and the one value their tokens show.
+    showing: FxHashMap<(Sym, Sym, Sym), Vec<IdentityRef>>,
     /// Cloud identities by account, sort and name, without their path.
     principals: FxHashMap<String, Vec<IdentityRef>>,
     /// The cluster whose tokens an issuer signs.
     clusters: FxHashMap<String, Sym>,
 }
-
-/// What a user name of a service account starts with.
-const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 impl<'i> Join<'i> {
     fn new(inventory: &'i Inventory) -> Self {
@@ -120,8 +123,10 @@ impl<'i> Join<'i> {
             subjects: Vec::new(),
             workflows: FxHashMap::default(),
             minted: FxHashMap::default(),
-            accounts: FxHashMap::default(),
+            of_repository: FxHashMap::default(),
+            tokens: FxHashMap::default(),
             accounts_of: FxHashMap::default(),
+            showing: FxHashMap::default(),
             principals: FxHashMap::default(),
             clusters: FxHashMap::default(),
             names,
@@ -131,21 +136,26 @@ impl<'i> Join<'i> {
                 System::Github => {
                     if text(&identity.attrs, join.names.subject).is_some() {
                         join.subjects.push(at);
+                        let token = Token::of(&identity.attrs).unwrap_or_default();
+                        join.tokens.insert(at, token);
                         if let Some(repository) = text(&identity.attrs, join.names.repository) {
                             let key = (identity.tenant, repository);
                             join.minted.entry(key).or_default().push(at);
+                            join.of_repository.entry(repository).or_default().push(at);
                         }
                     }
                 }
                 System::Kubernetes => {
                     // One that a binding names and that is not there presents nothing.
                     let there = flag(&identity.attrs, join.names.missing) != Some(true);
-                    if let Some(user) = user_name(identity).filter(|_| there) {
-                        join.accounts.insert((identity.tenant, user), at);
-                        join.accounts_of
-                            .entry(identity.tenant)
-                            .or_default()
-                            .push(at);
+                    if let Some(token) = Token::of(&identity.attrs).filter(|_| there) {
+                        let tenant = identity.tenant;
+                        for (claim, value) in &token.fixed {
+                            let key = (tenant, *claim, *value);
+                            join.showing.entry(key).or_default().push(at);
+                        }
+                        join.tokens.insert(at, token);
+                        join.accounts_of.entry(tenant).or_default().push(at);
                     }
                 }
                 System::Aws => {
@@ -172,7 +182,7 @@ impl<'i> Join<'i> {
             if tenant.system == System::Kubernetes
                 && let Some(issuer) = text(&tenant.attrs, join.names.issuer)
             {
-                join.clusters.insert(bare(&issuer), tenant.id);
+                join.clusters.insert(issuer_name(&issuer), tenant.id);
             }
         }
         join
@@ -185,9 +195,8 @@ impl<'i> Join<'i> {
     }
 
     /// Whether this account was read, so that what is not there does not exist.
-    fn account_was_read(&self, arn: &str) -> bool {
-        let account = arn.split(':').nth(4).unwrap_or(arn);
-        self.draft.tenant(System::Aws, Sym::new(account)).is_some()
+    fn account_was_read(&self, account: Option<Sym>) -> bool {
+        account.is_some_and(|account| self.draft.tenant(System::Aws, account).is_some())
     }
 
     fn edge(&mut self, edge: Edge) {
@@ -227,15 +236,10 @@ fn list(attrs: &Attrs, name: Sym) -> &[Sym] {
     }
 }
 
-/// The user name of a service account, which its tokens have as `sub`.
-pub(super) fn user_name(identity: &Identity) -> Option<Sym> {
-    let namespace = text(&identity.attrs, Sym::new("namespace"))
-        .filter(|_| identity.system == System::Kubernetes)?;
-    let name = identity
-        .name
-        .strip_prefix(namespace.as_str())?
-        .strip_prefix('/')?;
-    Some(Sym::new(&format!("{SERVICE_ACCOUNT}{namespace}:{name}")))
+/// The subject of an identity's tokens.
+pub(super) fn subject(identity: &Identity) -> Option<Sym> {
+    text(&identity.attrs, Sym::of("subject"))
+        .or_else(|| Token::of(&identity.attrs)?.value(Sym::of("sub")))
 }
 
 /// What stands between a holder and an entitlement.
@@ -244,18 +248,6 @@ fn gate_of(activation: Activation) -> Gate {
         Activation::Standing | Activation::BreakGlass | Activation::Exception => Gate::None,
         Activation::Eligible | Activation::Jit => Gate::Proved,
         Activation::Unknown => Gate::Unknown,
-    }
-}
-
-/// An issuer without scheme and trailing slash, its host in lower case.
-fn bare(issuer: &str) -> String {
-    let issuer = issuer
-        .strip_prefix("https://")
-        .unwrap_or(issuer)
-        .trim_end_matches('/');
-    match issuer.split_once('/') {
-        Some((host, path)) => format!("{}/{path}", host.to_ascii_lowercase()),
-        None => issuer.to_ascii_lowercase(),
     }
 }
 
@@ -292,17 +284,5 @@ mod tests {
         assert_ne!(principal("arn:aws:iam::111122223333:user/deploy"), role);
         assert_eq!(principal("arn:aws:s3:::bucket"), None);
         assert_eq!(principal("deploy"), None);
-    }
-
-    #[test]
-    fn issuers_differ_by_path_only_in_case() {
-        assert_eq!(
-            bare("https://OIDC.eks.example/id/AB/"),
-            "oidc.eks.example/id/AB"
-        );
-        assert_eq!(
-            bare("token.actions.githubusercontent.com"),
-            bare("https://token.actions.githubusercontent.com")
-        );
     }
 }

@@ -7,10 +7,10 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Dead, Join, SERVICE_ACCOUNT, bare, flag, node, text};
+use super::{Dead, Join, flag, node, text};
 use crate::model::{
-    Claim, ClaimTest, Gate, Identity, IdentityRef, Pattern, Sym, System, Trust, TrustKind,
-    TrustRef, Verdict,
+    Claim, Gate, IdentityKind, IdentityRef, Pattern, Sym, System, Trust, TrustKind, TrustRef,
+    Value, Verdict, issuer_name,
 };
 use crate::reach::claims::{Fit, Shown, fit};
 use crate::reach::graph::{Basis, Edge, Kind};
@@ -19,18 +19,9 @@ use crate::reach::graph::{Basis, Edge, Kind};
 struct Issuers {
     /// Subjects of workflows.
     workflows: FxHashMap<String, Vec<IdentityRef>>,
-    /// Names of subjects that have a name of their own, by tenant and repository: a
-    /// writer who chooses freely cannot choose those.
-    taken: FxHashMap<(Sym, Sym), Taken>,
-    /// Repositories by number.
-    numbers: FxHashMap<String, (Sym, Sym)>,
-}
-
-#[derive(Default)]
-struct Taken {
-    subjects: Vec<Sym>,
-    environments: Vec<Sym>,
-    branch: Option<Sym>,
+    /// Values of claims that have a subject of their own, by tenant, repository and
+    /// claim: a writer who chooses freely cannot choose those.
+    taken: FxHashMap<(Sym, Sym, Sym), Vec<Sym>>,
 }
 
 /// The subjects that meet a set of claims, and how.
@@ -56,14 +47,14 @@ impl Join<'_> {
                 self.dies(at, "provider-missing", None);
                 continue;
             }
-            let issuer_name = bare(&issuer);
+            let issuer_name = issuer_name(&issuer);
             if let Some(minted) = issuers.workflows.get(&issuer_name) {
                 let key = (issuer.as_str(), trust.claims.as_slice());
                 let fits = &*known
                     .entry(key)
-                    .or_insert_with(|| self.fitting(&issuers, minted, &trust.claims));
+                    .or_insert_with(|| self.fitting(&issuers, minted, trust));
                 if fits.is_empty() {
-                    self.unminted(at, trust, &issuers);
+                    self.unminted(at, trust);
                 }
                 let kind = match trust.system {
                     System::Aws => Kind::X1,
@@ -84,146 +75,85 @@ impl Join<'_> {
         let mut issuers = Issuers {
             workflows: FxHashMap::default(),
             taken: FxHashMap::default(),
-            numbers: FxHashMap::default(),
         };
         for &at in &self.subjects {
             let identity = self.inventory.identity(at);
             let attrs = &identity.attrs;
             if let Some(issuer) = text(attrs, self.names.issuer) {
-                issuers.workflows.entry(bare(&issuer)).or_default().push(at);
+                let name = issuer_name(&issuer);
+                issuers.workflows.entry(name).or_default().push(at);
             }
             let Some(repository) = text(attrs, self.names.repository) else {
                 continue;
             };
-            let key = (identity.tenant, repository);
-            if let Some(number) = repository_number(identity) {
-                issuers.numbers.insert(number.to_owned(), key);
+            let mut take = |claim: Sym, value: Sym| {
+                let key = (identity.tenant, repository, claim);
+                issuers.taken.entry(key).or_default().push(value);
+            };
+            for (claim, value) in self.tokens.get(&at).map_or(&[][..], |token| &token.fixed) {
+                take(*claim, *value);
             }
-            let taken = issuers.taken.entry(key).or_default();
             if let Some(subject) = text(attrs, self.names.subject)
                 && !subject.contains('*')
             {
-                taken.subjects.push(subject);
-                taken.subjects.extend(text(attrs, self.names.subject_other));
-            }
-            taken
-                .environments
-                .extend(text(attrs, self.names.environment));
-        }
-        for (key, at) in &self.workflows {
-            let branch = text(
-                &self.inventory.identity(*at).attrs,
-                self.names.default_branch,
-            );
-            if let Some(branch) = branch {
-                let taken = issuers.taken.entry(*key).or_default();
-                taken.branch = Some(Sym::new(&format!("refs/heads/{branch}")));
+                take(self.names.sub, subject);
+                if let Some(other) = text(attrs, self.names.subject_other) {
+                    take(self.names.sub, other);
+                }
             }
         }
         issuers
     }
 
-    /// The subjects that fit `claims`, with what is left open.
+    /// The subjects that fit the claims of `trust`, with what is left open.
     fn fitting(
         &self,
         issuers: &Issuers,
         minted: &[IdentityRef],
-        claims: &[Claim],
+        trust: &Trust,
     ) -> Vec<(IdentityRef, Fit)> {
         let some: Vec<IdentityRef>;
-        let asked = match self.pinned(issuers, claims) {
-            Some(repositories) => {
+        let asked = match trust.attrs.get(self.names.repositories) {
+            Some(Value::List(repositories)) => {
                 some = repositories
                     .iter()
-                    .filter_map(|key| self.minted.get(key))
+                    .filter_map(|repository| self.of_repository.get(repository))
                     .flatten()
                     .copied()
                     .collect();
                 &some
             }
-            None => minted,
+            _ => minted,
         };
         asked
             .iter()
             .filter_map(|&subject| {
-                let fit = self.fits(issuers, subject, claims);
+                let fit = self.fits(issuers, subject, &trust.claims);
                 (fit.verdict != Verdict::No).then_some((subject, fit))
             })
             .collect()
-    }
-
-    /// The repositories a set of claims fixes; `None` if it fixes none, so that all
-    /// must be asked.
-    fn pinned(&self, issuers: &Issuers, claims: &[Claim]) -> Option<Vec<(Sym, Sym)>> {
-        claims.iter().find_map(|claim| {
-            if claim.holds_when_absent || !matches!(claim.test, ClaimTest::Equals | ClaimTest::Like)
-            {
-                return None;
-            }
-            let mut all: Vec<(Sym, Sym)> = Vec::new();
-            for value in &claim.values {
-                match claim.name.as_str() {
-                    "sub" => all.push(named(repository_of(value)?)),
-                    "repository" if !value.contains(['*', '?']) => {
-                        all.push(named(value.as_str().to_owned()))
-                    }
-                    "repository_id" if !value.contains(['*', '?']) => {
-                        all.extend(issuers.numbers.get(value.as_str()));
-                    }
-                    _ => return None,
-                }
-            }
-            all.sort();
-            all.dedup();
-            Some(all)
-        })
     }
 
     fn fits(&self, issuers: &Issuers, subject: IdentityRef, claims: &[Claim]) -> Fit {
         let names = &self.names;
         let identity = self.inventory.identity(subject);
         let attrs = &identity.attrs;
-        let none = Taken::default();
-        let repository = text(attrs, names.repository);
-        let taken = repository
-            .and_then(|repository| issuers.taken.get(&(identity.tenant, repository)))
-            .unwrap_or(&none);
-        let context = text(attrs, names.context);
-        let context = context.as_deref().unwrap_or_default();
-        let environment = text(attrs, names.environment);
-        let open = |attr: Sym| attr.contains('*');
-        let shown = |sub: Sym, name: &str| match name {
-            "sub" if open(sub) => Shown::Choice(Pattern::glob(&sub), taken.subjects.clone()),
-            "sub" => Shown::Text(sub),
-            // The job asks for the audience it wants.
-            "aud" => Shown::free(),
-            "repository" => repository.map_or(Shown::Unknown, Shown::Text),
-            "repository_owner" => Shown::Text(identity.tenant),
-            "repository_id" => repository_number(identity)
-                .map_or(Shown::Unknown, |number| Shown::Text(Sym::new(number))),
-            "repository_visibility" => {
-                text(attrs, names.repository_visibility).map_or(Shown::Unknown, Shown::Text)
+        let taken = |claim: Sym| {
+            let repository = text(attrs, names.repository);
+            repository
+                .and_then(|repository| {
+                    let key = (identity.tenant, repository, claim);
+                    issuers.taken.get(&key).cloned()
+                })
+                .unwrap_or_default()
+        };
+        let shown = |sub: Sym, claim: Sym| match self.tokens.get(&subject) {
+            _ if claim == names.sub && sub.contains('*') => {
+                Shown::Choice(Pattern::starred(&sub), taken(claim))
             }
-            "environment" => match (context, environment) {
-                ("environment", Some(environment)) => Shown::Text(environment),
-                ("environment", None) => {
-                    Shown::Choice(Pattern::glob("*"), taken.environments.clone())
-                }
-                _ => Shown::Absent,
-            },
-            "ref" if context == "branch" && identity.id.ends_with("/default-branch") => {
-                taken.branch.map_or(Shown::Unknown, Shown::Text)
-            }
-            "ref" if context == "branch" => Shown::Choice(
-                Pattern::glob("refs/heads/*"),
-                taken.branch.into_iter().collect(),
-            ),
-            "ref" if context == "tag" => Shown::Choice(Pattern::glob("refs/tags/*"), Vec::new()),
-            "event_name" if context == "pull-request" => Shown::Text(Sym::new("pull_request")),
-            "ref_type" if context == "branch" || context == "tag" => Shown::Text(Sym::new(context)),
-            // Whoever writes the workflow names it.
-            "workflow" => Shown::free(),
-            _ => Shown::Unknown,
+            _ if claim == names.sub => Shown::Text(sub),
+            Some(token) => token.shown(claim, || taken(claim)),
+            None => Shown::Unknown,
         };
         let sub = text(attrs, names.subject).unwrap_or_default();
         let mut now = fit(claims, |name| shown(sub, name));
@@ -245,26 +175,16 @@ impl Join<'_> {
     }
 
     /// Says why a trust fits no subject of the organisations that were read.
-    fn unminted(&mut self, at: u32, trust: &Trust, issuers: &Issuers) {
-        let Some(pinned) = self.pinned(issuers, &trust.claims) else {
-            return;
-        };
-        let Some((tenant, _)) = pinned.first().copied() else {
-            return;
-        };
-        if self.draft.tenant(System::Github, tenant).is_none() {
-            return;
-        }
-        if pinned.iter().any(|key| self.minted.contains_key(key)) {
-            self.dies(at, "no-such-subject", None);
-        } else {
-            // A name without numbers is whoever's that makes the repository anew.
-            let by_number = trust.claims.iter().any(|claim| {
-                claim.name == "repository_id"
-                    || (claim.name == "sub" && claim.values.iter().all(|value| value.contains('@')))
-            });
-            let who = (!by_number).then_some("whoever may create a repository of that name");
-            self.dies(at, "no-such-repository", who);
+    fn unminted(&mut self, at: u32, trust: &Trust) {
+        let by_number = flag(&trust.attrs, self.names.repositories_by_number) == Some(true);
+        match flag(&trust.attrs, self.names.repositories_exist) {
+            Some(true) => self.dies(at, "no-such-subject", None),
+            Some(false) => {
+                // A name without numbers is whoever's that makes the repository anew.
+                let who = (!by_number).then_some("whoever may create a repository of that name");
+                self.dies(at, "no-such-repository", who);
+            }
+            None => {}
         }
     }
 
@@ -277,7 +197,7 @@ impl Join<'_> {
         kind: Kind,
         linked: &mut FxHashSet<(IdentityRef, IdentityRef)>,
     ) {
-        let (asked, exact) = self.asked_accounts(&trust.claims, cluster);
+        let asked = self.asked_accounts(&trust.claims, cluster);
         let mut found = false;
         for account in asked {
             let fit = self.account_fits(account, &trust.claims);
@@ -293,63 +213,40 @@ impl Join<'_> {
             .inventory
             .tenant(System::Kubernetes, cluster)
             .and_then(|tenant| flag(&tenant.attrs, self.names.whole_cluster));
-        if !found && exact && whole == Some(true) {
+        let read = self.accounts_of.contains_key(&cluster) && whole == Some(true);
+        if !found && read {
             let who = "whoever may create a service account of that name";
             self.dies(at, "no-such-service-account", Some(who));
         }
     }
 
-    /// The service accounts worth asking, and whether the claims name them one by one.
-    fn asked_accounts(&self, claims: &[Claim], cluster: Sym) -> (Vec<IdentityRef>, bool) {
-        let values = |name: &str| {
-            claims.iter().find(|claim| {
-                claim.name == name
-                    && !claim.holds_when_absent
-                    && matches!(claim.test, ClaimTest::Equals | ClaimTest::Like)
-                    && claim.values.iter().all(|value| !value.contains(['*', '?']))
-            })
+    /// The service accounts worth asking: those that show what one of the claims fixes.
+    fn asked_accounts(&self, claims: &[Claim], cluster: Sym) -> Vec<IdentityRef> {
+        let all = self
+            .accounts_of
+            .get(&cluster)
+            .map_or(&[][..], Vec::as_slice);
+        let shown = |claim: Sym| {
+            let first = all.first().and_then(|first| self.tokens.get(first));
+            first.is_some_and(|token| token.value(claim).is_some())
         };
-        let mut users: Option<Vec<Sym>> = values("sub").map(|claim| claim.values.to_vec());
-        if let (Some(names), Some(spaces)) = (
-            values("service_account_name"),
-            values("service_account_namespace"),
-        ) {
-            let pairs = spaces.values.iter().flat_map(|space| {
-                let names = names.values.iter();
-                names.map(move |name| Sym::new(&format!("{SERVICE_ACCOUNT}{space}:{name}")))
-            });
-            users = Some(pairs.collect());
-        }
-        match users {
-            Some(users) => {
-                let found = users
-                    .iter()
-                    .filter_map(|user| self.accounts.get(&(cluster, *user)));
-                (found.copied().collect(), true)
-            }
-            None => (
-                self.accounts_of.get(&cluster).cloned().unwrap_or_default(),
-                false,
-            ),
-        }
+        claims
+            .iter()
+            .filter(|claim| !claim.holds_when_absent && shown(claim.name))
+            .filter_map(|claim| {
+                let values = claim.texts()?.iter();
+                let lists =
+                    values.filter_map(|value| self.showing.get(&(cluster, claim.name, *value)));
+                Some(lists.flatten().copied().collect::<Vec<IdentityRef>>())
+            })
+            .min_by_key(Vec::len)
+            .unwrap_or_else(|| all.to_vec())
     }
 
     fn account_fits(&self, account: IdentityRef, claims: &[Claim]) -> Fit {
-        let user = super::user_name(self.inventory.identity(account)).unwrap_or_default();
-        let mut parts = user
-            .strip_prefix(SERVICE_ACCOUNT)
-            .unwrap_or_default()
-            .split(':');
-        let (space, name) = (
-            parts.next().unwrap_or_default(),
-            parts.next().unwrap_or_default(),
-        );
-        fit(claims, |claim| match claim {
-            "sub" => Shown::Text(user),
-            "aud" => Shown::free(),
-            "service_account_name" => Shown::Text(Sym::new(name)),
-            "service_account_namespace" => Shown::Text(Sym::new(space)),
-            _ => Shown::Unknown,
+        fit(claims, |claim| match self.tokens.get(&account) {
+            Some(token) => token.shown(claim, Vec::new),
+            None => Shown::Unknown,
         })
     }
 
@@ -374,7 +271,7 @@ impl Join<'_> {
             let arn = inventory.identity(own.target).id;
             let roles = self.principals(&arn).to_vec();
             if roles.is_empty() {
-                if self.account_was_read(&arn) {
+                if self.account_was_read(text(&own.attrs, self.names.cloud_account)) {
                     let who = "whoever may create a role of that name";
                     self.dies(at, "no-such-role", Some(who));
                 }
@@ -389,9 +286,7 @@ impl Join<'_> {
                     .is_some_and(|tenant| tenant.attrs.get(self.names.issuer).is_some());
                 let back = by_target.get(&role).into_iter().flatten().find(|&&other| {
                     let trust = &inventory.trusts[other as usize];
-                    let cluster = trust
-                        .issuer
-                        .is_some_and(|issuer| bare(&issuer).starts_with("oidc.eks."));
+                    let cluster = flag(&trust.attrs, self.names.cluster_issuer) == Some(true);
                     cluster && self.account_fits(account, &trust.claims).verdict != Verdict::No
                 });
                 match back {
@@ -416,16 +311,11 @@ impl Join<'_> {
     pub(super) fn cluster_tokens(&mut self) {
         let inventory = self.inventory;
         let mut linked = FxHashSet::default();
-        let service = Sym::new("pods.eks.amazonaws.com");
-        let trusted: FxHashSet<IdentityRef> = inventory
+        let services: FxHashSet<(IdentityRef, Sym)> = inventory
             .trusts
             .iter()
-            .filter(|trust| {
-                trust.kind == TrustKind::Service
-                    && trust.trustee == service
-                    && trust.verdict != Verdict::No
-            })
-            .map(|trust| trust.target)
+            .filter(|trust| trust.kind == TrustKind::Service && trust.verdict != Verdict::No)
+            .map(|trust| (trust.target, trust.trustee))
             .collect();
         for (at, trust) in (0..).zip(&inventory.trusts) {
             if trust.kind != TrustKind::ServiceAccount || trust.verdict == Verdict::No {
@@ -433,10 +323,10 @@ impl Join<'_> {
             }
             match trust.system {
                 System::Aws => {
-                    if !trusted.contains(&trust.target) {
+                    let Some(back) = self.trusts_back(trust, &services) else {
                         self.dies(at, "not-trusted-back", None);
                         continue;
-                    }
+                    };
                     let Some(name) = text(&trust.attrs, self.names.eks_cluster) else {
                         continue;
                     };
@@ -446,9 +336,13 @@ impl Join<'_> {
                     let before = self.draft.edges.len();
                     self.of_cluster(at, trust, cluster, Kind::X4, &mut linked);
                     self.doubt(before, proved);
+                    for edge in &mut self.draft.edges[before..] {
+                        edge.verdict = edge.verdict.min(back.0);
+                        edge.note = edge.note.or(back.1);
+                    }
                 }
                 System::Vault => {
-                    let issuer = trust.issuer.map(|issuer| bare(&issuer));
+                    let issuer = trust.issuer.map(|issuer| issuer_name(&issuer));
                     let by_issuer = issuer.and_then(|issuer| self.clusters.get(&issuer).copied());
                     let cluster = by_issuer.or_else(|| self.only_cluster());
                     if let Some(cluster) = cluster {
@@ -462,10 +356,55 @@ impl Join<'_> {
         }
     }
 
+    /// Whether the roles of a pod identity let its service in: the role trusts the
+    /// service, and a target role, which the pod gets then, trusts the role.
+    fn trusts_back(
+        &self,
+        trust: &Trust,
+        services: &FxHashSet<(IdentityRef, Sym)>,
+    ) -> Option<(Verdict, Option<Sym>)> {
+        let service = text(&trust.attrs, self.names.through_service)?;
+        let Some(through) = text(&trust.attrs, self.names.through_role) else {
+            return services
+                .contains(&(trust.target, service))
+                .then_some((Verdict::Yes, None));
+        };
+        let roles = self.principals(&through);
+        if !roles
+            .iter()
+            .any(|role| services.contains(&(*role, service)))
+        {
+            return None;
+        }
+        if self.inventory.identity(trust.target).kind == IdentityKind::External {
+            let note = format!("that role admits {through}");
+            return Some((Verdict::Conditional, Some(Sym::new(&note))));
+        }
+        let admits = self.inventory.trusts.iter().filter(|back| {
+            let known = back.source.is_some_and(|source| roles.contains(&source));
+            let account = back.kind == TrustKind::Tenant
+                && roles
+                    .iter()
+                    .any(|role| back.trustee_tenant == Some(self.inventory.identity(*role).tenant));
+            back.target == trust.target && (known || account)
+        });
+        admits
+            .map(|back| match (back.kind, back.verdict) {
+                // A whole account is trusted: the role's own policies decide as well.
+                (TrustKind::Tenant, Verdict::Yes) => {
+                    let note = Sym::of("the role's own policies allow it as well");
+                    (Verdict::Conditional, Some(note))
+                }
+                (_, verdict) => (verdict, back.residual),
+            })
+            .max_by_key(|(verdict, _)| *verdict)
+            .filter(|(verdict, _)| *verdict != Verdict::No)
+    }
+
     /// The cluster of this issuer, or of this name; whether the issuer proves it.
     pub(super) fn cluster(&self, issuer: Option<Sym>, name: &str) -> Option<(Sym, bool)> {
         if let Some(issuer) = issuer
-            && let Some(cluster) = self.clusters.get(&bare(&issuer))
+            && let Some(cluster) = self.clusters.get(&issuer_name(&issuer))
         {
             return Some((*cluster, true));
         }
@@ -522,37 +461,4 @@ fn joined(kind: Kind, from: IdentityRef, trust: &Trust, at: u32, fit: &Fit) -> E
         .if_so(fit.verdict.min(trust.verdict), note);
     edge.gate = Gate::None;
     edge
-}
-
-/// The number in the immutable id of a subject: `oidc/<number>/<context>`.
-fn repository_number(identity: &Identity) -> Option<&str> {
-    let uid: &'static str = identity.uid.as_str();
-    let number = uid.strip_prefix("oidc/")?.split('/').next()?;
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then_some(number)
-}
-
-/// `organisation/name` a subject pattern is for, where it fixes one: the numbers of the
-/// immutable form are left out.
-fn repository_of(subject: &str) -> Option<String> {
-    let (repository, _) = subject.strip_prefix("repo:")?.split_once(':')?;
-    if repository.contains(['*', '?']) && !repository.contains('@') {
-        return None;
-    }
-    let (owner, name) = repository.split_once('/')?;
-    let plain = |part: &str| {
-        let part = part.split('@').next().unwrap_or(part);
-        (!part.contains(['*', '?'])).then(|| part.to_owned())
-    };
-    // `*` in a number takes anything, slashes too, so it fixes nothing.
-    if repository.contains(['*', '?']) {
-        return None;
-    }
-    Some(format!("{}/{}", plain(owner)?, plain(name)?))
-}
-
-/// The key of a repository: its organisation is its tenant.
-fn named(full_name: String) -> (Sym, Sym) {
-    let owner = full_name.split('/').next().unwrap_or_default();
-    (Sym::new(owner), Sym::new(&full_name))
 }

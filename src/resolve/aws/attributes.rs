@@ -46,6 +46,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "max_session", Duration, "role: longest session; permission set's role: its session length"),
     on(Identity, "service_linked", Bool, "role made and used by an AWS service"),
     on(Identity, "reserved_sso", Bool, "role kept by Identity Center for a permission set"),
+    on(Identity, "permission_set", String, "such a role: name of the permission set"),
     on(Identity, "emails", List, "Identity Center user: mail addresses"),
     on(Identity, "external_ids", List, "Identity Center user: `issuer:id` in the directory it is provisioned from"),
     on(Identity, "direct_policies", Int, "policies attached to or inlined in the user itself"),
@@ -131,6 +132,9 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Trust, "issues", List, "what is too wide: `no-subject`, `any-subject`, `any-repository`, `no-separator`, `repository-prefix`, `any-context`, `pull-request`, `any-environment`, `ref-prefix`, `any-ref`, `holds-when-absent`, `forgeable-claims`, `id-unpinned`, `dead`"),
     on(Trust, "max_session", Duration, "longest session of the role"),
     on(Trust, "eks_cluster", String, "access entry or pod identity: the cluster"),
+    on(Trust, "through_service", String, "pod identity: service that assumes the role for the pod"),
+    on(Trust, "through_role", String, "pod identity with a target role: ARN of the role that assumes the target"),
+    on(Trust, "cluster_issuer", Bool, "the issuer signs tokens of an EKS cluster; absent otherwise"),
     on(Trust, "role_services", List, "further services the same role trusts"),
 
     // A path.

@@ -507,6 +507,14 @@ pub fn is_reserved(holder: &Holder<'_>) -> bool {
     holder.kind == HolderKind::Role && holder.path.starts_with("/aws-reserved/sso.amazonaws.com/")
 }
 
+/// The permission set a role of Identity Center is for: its name is
+/// `AWSReservedSSO_<set>_<16 hexadecimal digits>` (IAM Identity Center User Guide).
+pub fn reserved_for(role: &str) -> Option<&str> {
+    let (set, digits) = role.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?;
+    let hex = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex.then_some(set)
+}
+
 /// Whether AWS itself made this role for a service: nobody else can use its path.
 pub fn is_service_linked(holder: &Holder<'_>) -> bool {
     holder.kind == HolderKind::Role && holder.path.starts_with("/aws-service-role/")

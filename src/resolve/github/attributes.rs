@@ -64,6 +64,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "app_all_repositories", Bool, "the App is installed on all repositories"),
     // Workflows and the subjects they can have minted.
     on(Identity, "repository", String, "`organisation/name` it belongs to"),
+    on(Identity, "repository_id", String, "the repository's number, which no other gets"),
     on(Identity, "repository_visibility", String, "`public`, `internal`, `private`"),
     on(Identity, "default_branch", String, "the default branch"),
     on(Identity, "default_branch_reviewed", Bool, "changes of the default branch need an approved pull request"),
@@ -79,6 +80,9 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "subject_immutable", Bool, "the subject carries the numbers of organisation and repository"),
     on(Identity, "subject_names_repository", Bool, "the subject says which repository it is for"),
     on(Identity, "issuer", String, "the issuer of the token"),
+    on(Identity, "token_claims", List, "`claim=value` its token shows besides the subject"),
+    on(Identity, "token_choices", List, "`claim=pattern`: what of its token whoever writes the workflow chooses, `*` for any text"),
+    on(Identity, "token_lacks", List, "claims that are not in its token"),
     on(Identity, "context", String, "`environment`, `branch`, `tag`, `pull-request`"),
     on(Identity, "environment", String, "the environment a job must name"),
     on(Identity, "protected", Bool, "somebody besides the author of a workflow must agree before a token with this subject exists"),
@@ -99,6 +103,8 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
 
     // What somebody may do.
     on(Entitlement, "role", String, "built-in role it amounts to: `none`, `read`, `triage`, `write`, `maintain`, `admin`"),
+    on(Entitlement, "writes_workflows", Bool, "its holder can push what workflows run; absent otherwise"),
+    on(Entitlement, "edits_gates", Bool, "its holder administers the repository, so edits its environments and branch rules; absent otherwise"),
     on(Entitlement, "effective", Bool, "it decides what its holder may do: no other path gives as much"),
     on(Entitlement, "custom_role", Bool, "the role is a custom one"),
     on(Entitlement, "role_permissions", List, "permissions of an organisation role"),
@@ -146,7 +152,10 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Credential, "hook_events", List, "events delivered"),
     on(Credential, "hook_level", String, "`organization` or `repository`"),
 
-    // Who may become whom.
+    // Who may become whom. The first three are set on trusts of other systems.
+    on(Trust, "repositories", List, "repositories its claims fix, as `organisation/name`; absent where they fix none"),
+    on(Trust, "repositories_exist", Bool, "one of those repositories exists; absent where their organisation was not read"),
+    on(Trust, "repositories_by_number", Bool, "its claims fix the number of a repository, which cannot be made again"),
     on(Trust, "subject", String, "the `sub` of the token; `*` where a writer chooses freely"),
     on(Trust, "context", String, "`environment`, `branch`, `tag`, `pull-request`"),
     on(Trust, "protected", Bool, "somebody besides the author of a workflow must agree"),

@@ -17,6 +17,7 @@ mod brokers;
 mod credentials;
 mod cut;
 mod facts;
+pub(super) mod federation;
 mod gaps;
 pub mod graph;
 mod oidc;

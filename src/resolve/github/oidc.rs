@@ -8,6 +8,8 @@
 
 use jiff::Timestamp;
 
+use crate::model::Sym;
+
 /// Which form the prefix has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -79,6 +81,32 @@ impl Place {
         }
     }
 
+    /// Claims that depend on what the job runs for, as [`Token`] has them.
+    fn shown(&self, token: &mut Token) {
+        let fixed = |name: &str, value: &str| Sym::new(&format!("{name}={value}"));
+        match self {
+            Place::Environment(name) => token.claims.push(fixed("environment", name)),
+            Place::NewEnvironment => token.choices.push(Sym::new("environment=*")),
+            Place::PullRequest => token.claims.push(fixed("event_name", "pull_request")),
+            Place::Branch(name) => {
+                let name = format!("refs/heads/{name}");
+                token.claims.push(fixed("ref", &name));
+                token.claims.push(fixed("ref_type", "branch"));
+            }
+            Place::AnyBranch => {
+                token.choices.push(Sym::new("ref=refs/heads/*"));
+                token.claims.push(fixed("ref_type", "branch"));
+            }
+            Place::AnyTag => {
+                token.choices.push(Sym::new("ref=refs/tags/*"));
+                token.claims.push(fixed("ref_type", "tag"));
+            }
+        }
+        if !matches!(self, Place::Environment(_) | Place::NewEnvironment) {
+            token.lacks.push(Sym::new("environment"));
+        }
+    }
+
     /// Whether a writer picks part of it.
     pub fn open(&self) -> bool {
         matches!(
@@ -86,6 +114,17 @@ impl Place {
             Place::NewEnvironment | Place::AnyBranch | Place::AnyTag
         )
     }
+}
+
+/// What a token shows besides its subject. Claims in none of the lists are not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// `claim=value`.
+    pub claims: Vec<Sym>,
+    /// `claim=pattern`: whoever writes the workflow chooses.
+    pub choices: Vec<Sym>,
+    /// Claims that are not in it.
+    pub lacks: Vec<Sym>,
 }
 
 fn escape(value: &str) -> String {
@@ -196,6 +235,28 @@ impl Minter {
             format!("{}:{context}", self.prefix),
             format!("{}:{context}", self.other()),
         )
+    }
+
+    /// What the token of a job that runs for `place` shows besides its subject.
+    pub fn token(&self, place: &Place) -> Token {
+        let mut token = Token {
+            // The job asks for the audience it wants, and whoever writes it names it.
+            choices: vec![Sym::new("aud=*"), Sym::new("workflow=*")],
+            ..Token::default()
+        };
+        let mut fixed = |name: &str, value: Option<String>| {
+            token
+                .claims
+                .extend(value.map(|value| Sym::new(&format!("{name}={value}"))));
+        };
+        let number = |id: Option<u64>| id.map(|id| id.to_string());
+        fixed("repository", Some(format!("{}/{}", self.owner, self.name)));
+        fixed("repository_id", number(self.id));
+        fixed("repository_owner", Some(self.owner.clone()));
+        fixed("repository_owner_id", number(self.owner_id));
+        fixed("repository_visibility", self.visibility.clone());
+        place.shown(&mut token);
+        token
     }
 
     fn other(&self) -> String {
@@ -312,6 +373,20 @@ mod tests {
             Minter::new(old, Some(&opted), None).format,
             Format::Immutable
         );
+    }
+
+    #[test]
+    fn tokens_show_what_their_job_runs_for() {
+        let minter = Minter::new(about("2024-01-01T00:00:00Z"), None, None);
+        let has = |list: &[Sym], claim: &str| list.iter().any(|one| *one == claim);
+        let branch = minter.token(&Place::Branch("main".into()));
+        assert!(has(&branch.claims, "ref=refs/heads/main"));
+        assert!(has(&branch.claims, "repository_id=77"));
+        assert!(has(&branch.lacks, "environment"));
+        let new = minter.token(&Place::NewEnvironment);
+        assert!(has(&new.choices, "environment=*") && new.lacks.is_empty());
+        let tag = minter.token(&Place::AnyTag);
+        assert!(has(&tag.choices, "ref=refs/tags/*") && has(&tag.claims, "ref_type=tag"));
     }
 
     #[test]

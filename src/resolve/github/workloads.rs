@@ -378,6 +378,14 @@ impl Subjects<'_> {
         attrs.set("subject_immutable", self.minter.format == Format::Immutable);
         attrs.set("subject_names_repository", self.minter.names_repository());
         attrs.set("issuer", issuer(facts).as_str());
+        let token = self.minter.token(place);
+        attrs.set("token_claims", token.claims);
+        attrs.set("token_choices", token.choices);
+        if !token.lacks.is_empty() {
+            attrs.set("token_lacks", token.lacks);
+        }
+        let number = self.repository.id.map(|id| id.to_string());
+        attrs.set_some("repository_id", number.as_deref());
         let context = match place {
             Place::Environment(_) | Place::NewEnvironment => "environment",
             Place::PullRequest => "pull-request",

@@ -194,6 +194,18 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     ),
     on(
         Identity,
+        "token_claims",
+        List,
+        "service account: `claim=value` its tokens show",
+    ),
+    on(
+        Identity,
+        "token_choices",
+        List,
+        "service account: `claim=pattern`, what of a token whoever asks for it chooses",
+    ),
+    on(
+        Identity,
         "default_account",
         Bool,
         "the namespace's `default` service account",
@@ -357,6 +369,12 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
         "mechanism",
         String,
         "`irsa`, `workload-identity`, `aws-auth`",
+    ),
+    on(
+        Trust,
+        "cloud_account",
+        String,
+        "AWS: the account of the role a service account takes",
     ),
     on(
         Trust,

@@ -91,6 +91,8 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "credential_type", String, "AWS role: `iam_user`, `assumed_role`, `federation_token`, `session_token`"),
     on(Identity, "iam_user", Bool, "AWS role: it makes IAM users"),
     on(Identity, "role_arns", List, "AWS role: roles it assumes"),
+    on(Identity, "draws_as", List, "AWS engine role: ARNs of the roles and groups whose rights its credentials have"),
+    on(Identity, "cloud_account", String, "AWS engine role: the account its engine works in, where a role of the engine names it"),
     on(Identity, "policy_arns", List, "AWS role: policies it attaches"),
     on(Identity, "iam_groups", List, "AWS role: groups it puts its users in"),
     on(Identity, "permissions_boundary", String, "AWS role: boundary of the users it makes"),
@@ -174,6 +176,8 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Trust, "unique_ids", Bool, "AWS: principals are pinned by their immutable id"),
     on(Trust, "any_certificate", Bool, "every certificate of the authority fits"),
     on(Trust, "draws", String, "request that draws a credential of an engine role"),
+    on(Trust, "needs_approval", Bool, "somebody must approve each such request (a control group); absent otherwise"),
+    on(Trust, "approval_controlled", Bool, "who asks may change the groups that approve; absent otherwise"),
 
     // A way to more.
     on(Path, "request", String, "a request that works"),

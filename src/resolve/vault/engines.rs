@@ -8,8 +8,9 @@ use super::documents::{
 };
 use super::mounts::{Mount, Table};
 use crate::model::{
-    Attrs, Builder, Credential, Identity, IdentityKind, IdentityRef, Moment, Sym, System,
+    Attrs, Builder, Credential, Identity, IdentityKind, IdentityRef, Moment, Sym, System, Value,
 };
+use crate::resolve::account_number;
 
 /// A role of an engine and the requests that draw on it.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) fn engines(space: &Space<'_>, table: &Table, build: &mut Builder) -> 
     let mut roles = Vec::new();
     for mount in table.engines() {
         let engine = Engine { space, mount };
+        let first = roles.len();
         for (folder, draw) in role_folders(&mount.kind) {
             for (name, answer) in space.below(&format!("{}/{folder}", mount.path)) {
                 roles.push(engine.role(build, folder, draw, name, answer));
@@ -37,7 +39,11 @@ pub(super) fn engines(space: &Space<'_>, table: &Table, build: &mut Builder) -> 
         match mount.kind.as_str() {
             "transit" => engine.keys(build),
             "kv2" => engine.secrets(build),
-            "aws" => engine.aws_root(build),
+            "aws" => {
+                engine.aws_root(build);
+                let own: Vec<IdentityRef> = roles[first..].iter().map(|role| role.who).collect();
+                aws_account(build, &own);
+            }
             "database" => engine.connections(build),
             "ldap" | "openldap" | "azure" => engine.account(build),
             _ => {}
@@ -133,20 +139,26 @@ impl Engine<'_> {
         }
     }
 
+    /// A long-lived secret the engine holds.
+    fn credential(
+        &self,
+        kind: &str,
+        id: impl Into<Sym>,
+        name: &str,
+        answer: &Answer,
+    ) -> Credential {
+        let tenant = self.space.tenant;
+        let mut fact = Credential::new(System::Vault, tenant, None, kind, id, name);
+        fact.location = Some(answer.location);
+        fact.expires = Moment::Never;
+        fact
+    }
+
     /// A static role: a fixed account of another system whose password Vault changes.
     fn static_role(&self, build: &mut Builder, folder: &str, name: &str, answer: &Answer) {
         let data = &answer.data;
         let id = format!("{}/{folder}/{name}", self.mount.path);
-        let mut fact = Credential::new(
-            System::Vault,
-            self.space.tenant,
-            None,
-            "static-role",
-            id,
-            name,
-        );
-        fact.location = Some(answer.location);
-        fact.expires = Moment::Never;
+        let mut fact = self.credential("static-role", id, name, answer);
         fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
         let attrs = &mut fact.attrs;
         attrs.set("engine", self.mount.kind.as_str());
@@ -164,16 +176,7 @@ impl Engine<'_> {
         for (name, answer) in self.space.below(&format!("{}/keys", self.mount.path)) {
             let data = &answer.data;
             let id = format!("{}/keys/{name}", self.mount.path);
-            let mut fact = Credential::new(
-                System::Vault,
-                self.space.tenant,
-                None,
-                "encryption-key",
-                id,
-                name,
-            );
-            fact.location = Some(answer.location);
-            fact.expires = Moment::Never;
+            let mut fact = self.credential("encryption-key", id, name, answer);
             // Symmetric keys tell the second of each version, others an object.
             let versions: Vec<_> = data
                 .get("keys")
@@ -206,15 +209,7 @@ impl Engine<'_> {
             let name = about
                 .strip_prefix(&format!("{}/metadata/", self.mount.path))
                 .unwrap_or(about);
-            let mut fact = Credential::new(
-                System::Vault,
-                self.space.tenant,
-                None,
-                "stored-secret",
-                about,
-                name,
-            );
-            fact.location = Some(answer.location);
+            let mut fact = self.credential("stored-secret", about, name, answer);
             fact.created = time(data, "created_time");
             fact.rotated = Moment::or_unknown(time(data, "updated_time"));
             let kept = length(data, "delete_version_after").filter(|after| after.is_positive());
@@ -249,16 +244,7 @@ impl Engine<'_> {
             return;
         };
         let data = &answer.data;
-        let mut fact = Credential::new(
-            System::Vault,
-            self.space.tenant,
-            None,
-            "engine-root",
-            path,
-            self.mount.path.as_str(),
-        );
-        fact.location = Some(answer.location);
-        fact.expires = Moment::Never;
+        let mut fact = self.credential("engine-root", path, self.mount.path.as_str(), answer);
         fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
         let attrs = &mut fact.attrs;
         attrs.set("engine", "aws");
@@ -279,15 +265,7 @@ impl Engine<'_> {
         let Some(account) = text(data, "binddn").or_else(|| text(data, "client_id")) else {
             return;
         };
-        let mut fact = Credential::new(
-            System::Vault,
-            self.space.tenant,
-            None,
-            "engine-root",
-            path,
-            self.mount.path.as_str(),
-        );
-        fact.location = Some(answer.location);
+        let mut fact = self.credential("engine-root", path, self.mount.path.as_str(), answer);
         fact.expires = match time(data, "root_password_expiration_date") {
             Some(end) => Moment::At(end),
             None => Moment::Never,
@@ -305,16 +283,7 @@ impl Engine<'_> {
         for (name, answer) in self.space.below(&format!("{}/config", self.mount.path)) {
             let data = &answer.data;
             let id = format!("{}/config/{name}", self.mount.path);
-            let mut fact = Credential::new(
-                System::Vault,
-                self.space.tenant,
-                None,
-                "engine-root",
-                id,
-                name,
-            );
-            fact.location = Some(answer.location);
-            fact.expires = Moment::Never;
+            let mut fact = self.credential("engine-root", id, name, answer);
             fact.rotated = Moment::or_unknown(time(data, "last_vault_rotation"));
             let attrs = &mut fact.attrs;
             attrs.set("engine", "database");
@@ -378,6 +347,45 @@ fn aws(data: &Json, attrs: &mut Attrs) {
         "permissions_boundary",
         text(data, "permissions_boundary_arn"),
     );
+}
+
+/// Tells the account whose credentials the roles of a mount hand out, and the principals
+/// in it. An engine has one connection, so its roles share an account; the policies and
+/// roles that some of them name tell which.
+fn aws_account(build: &mut Builder, roles: &[IdentityRef]) {
+    let named = |at: &IdentityRef, key: &'static str| match build
+        .facts()
+        .identity(*at)
+        .attrs
+        .get(Sym::of(key))
+    {
+        Some(Value::List(list)) => list.to_vec(),
+        _ => Vec::new(),
+    };
+    let account = roles.iter().find_map(|role| {
+        let arns = named(role, "role_arns").into_iter();
+        arns.chain(named(role, "policy_arns"))
+            .find_map(|arn| account_number(&arn).map(Sym::new))
+    });
+    let drawn: Vec<Vec<Sym>> = roles
+        .iter()
+        .map(|role| {
+            let groups = named(role, "iam_groups").into_iter().filter_map(|group| {
+                Some(Sym::new(&format!(
+                    "arn:aws:iam::{}:group/{group}",
+                    account?
+                )))
+            });
+            named(role, "role_arns").into_iter().chain(groups).collect()
+        })
+        .collect();
+    for (role, drawn) in roles.iter().zip(drawn) {
+        let attrs = &mut build.identity_mut(*role).attrs;
+        attrs.set_some("cloud_account", account);
+        if !drawn.is_empty() {
+            attrs.set("draws_as", drawn);
+        }
+    }
 }
 
 fn pki(data: &Json, attrs: &mut Attrs) {

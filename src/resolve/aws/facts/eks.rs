@@ -8,6 +8,7 @@ use super::Facts;
 use crate::model::{
     Claim, ClaimTest, Identity, IdentityKind, Location, Sym, System, Trust, TrustKind,
 };
+use crate::resolve::aws::read::eks::Association;
 
 /// Policies of EKS that administer a cluster, or read all its secrets, when they hold
 /// for the whole cluster (EKS User Guide, "Review access policy permissions").
@@ -17,6 +18,9 @@ const ADMINISTERING: &[&str] = &[
     "AmazonEKSEditPolicy",
     "AmazonEKSAdminViewPolicy",
 ];
+
+/// The service that assumes roles for pods.
+const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 
 impl Facts<'_, '_> {
     pub(super) fn add_clusters(&mut self) {
@@ -73,27 +77,70 @@ impl Facts<'_, '_> {
                 trust.attrs.set("eks_cluster", entry.cluster_name.as_str());
                 self.build.trust(trust);
             }
-            if let Some(one) = &answer.association
-                && let Some(role) = self.subjects.by_arn.get(&Sym::new(&one.role_arn))
-                && let Some(target) = self.identities.get(role).copied()
+            if let Some(one) = &answer.association {
+                let issuer = issuers.get(one.cluster_name.as_str()).copied();
+                self.associate(*account, location, one, issuer);
+            }
+        }
+        for trust in &mut self.build.facts_mut().trusts {
+            if trust.kind == TrustKind::Oidc
+                && trust.issuer.is_some_and(|issuer| is_cluster(&issuer))
             {
-                let user = format!(
-                    "system:serviceaccount:{}:{}",
-                    one.namespace, one.service_account
-                );
-                let kind = TrustKind::ServiceAccount;
-                let mut trust = Trust::new(System::Aws, *account, target, kind, user.as_str());
-                trust.issuer = issuers.get(one.cluster_name.as_str()).copied();
-                trust.claims.push(Claim {
-                    name: Sym::new("sub"),
-                    test: ClaimTest::Equals,
-                    values: [Sym::new(&user)].into(),
-                    holds_when_absent: false,
-                });
-                trust.location = location;
-                trust.attrs.set("eks_cluster", one.cluster_name.as_str());
-                self.build.trust(trust);
+                trust.attrs.set("cluster_issuer", true);
             }
         }
     }
+
+    /// A pod identity association: the service account becomes its role, or where a
+    /// target role is named, that one through the role (EKS User Guide, "Access AWS
+    /// resources using EKS Pod Identity target IAM roles").
+    fn associate(
+        &mut self,
+        account: Sym,
+        location: Option<Location>,
+        one: &Association,
+        issuer: Option<Sym>,
+    ) {
+        let through = one.target_role_arn.as_ref().map(|_| one.role_arn.as_str());
+        let arn = one.target_role_arn.as_ref().unwrap_or(&one.role_arn);
+        let known = self.subjects.by_arn.get(&Sym::new(arn));
+        let target = match known.and_then(|role| self.identities.get(role).copied()) {
+            Some(target) => target,
+            // The target may be in an account that was not read.
+            None if through.is_some() => {
+                let kind = IdentityKind::External;
+                let mut outside = Identity::new(System::Aws, account, arn, kind, arn);
+                outside.location = location;
+                outside.attrs.set("type", "role");
+                self.build.identity(outside)
+            }
+            None => return,
+        };
+        let user = format!(
+            "system:serviceaccount:{}:{}",
+            one.namespace, one.service_account
+        );
+        let kind = TrustKind::ServiceAccount;
+        let mut trust = Trust::new(System::Aws, account, target, kind, user.as_str());
+        trust.issuer = issuer;
+        trust.claims.push(Claim {
+            name: Sym::new("sub"),
+            test: ClaimTest::Equals,
+            values: [Sym::new(&user)].into(),
+            holds_when_absent: false,
+        });
+        trust.location = location;
+        trust.attrs.set("eks_cluster", one.cluster_name.as_str());
+        trust.attrs.set("through_service", POD_IDENTITY);
+        trust.attrs.set_some("through_role", through);
+        self.build.trust(trust);
+    }
+}
+
+/// Whether an issuer is that of an EKS cluster.
+fn is_cluster(issuer: &str) -> bool {
+    issuer
+        .strip_prefix("https://")
+        .unwrap_or(issuer)
+        .starts_with("oidc.eks.")
 }

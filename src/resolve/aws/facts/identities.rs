@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::super::read::report::Row;
-use super::super::subject::{SubjectId, SubjectKind, is_reserved, is_service_linked};
+use super::super::subject::{SubjectId, SubjectKind, is_reserved, is_service_linked, reserved_for};
 use super::super::world::HolderKind;
 use super::{Facts, later};
 use crate::model::{Attrs, Identity, IdentityKind, Moment, Sym, System, Tier, Verdict};
@@ -114,6 +114,7 @@ impl Facts<'_, '_> {
                 }
                 if reserved {
                     attrs.set("reserved_sso", true);
+                    attrs.set_some("permission_set", reserved_for(holder.name.as_str()));
                 }
                 if holder.instance_profiles > 0 {
                     attrs.set("instance_profiles", holder.instance_profiles);

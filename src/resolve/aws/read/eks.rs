@@ -105,4 +105,6 @@ pub struct Association {
     pub service_account: String,
     /// The role.
     pub role_arn: String,
+    /// The role that role assumes in turn: it is the one the pod gets.
+    pub target_role_arn: Option<String>,
 }

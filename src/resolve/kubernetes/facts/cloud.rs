@@ -3,6 +3,7 @@
 
 use super::{Cluster, SYSTEM};
 use crate::model::{Claim, ClaimTest, Identity, IdentityKind, Sym, Tier, Trust, TrustKind};
+use crate::resolve::account_number;
 use crate::resolve::kubernetes::rbac::Meta;
 use crate::resolve::kubernetes::subject::{MASTERS, Principal, service_account};
 
@@ -45,7 +46,7 @@ impl Cluster<'_> {
                 };
                 let mut trust =
                     Trust::new(SYSTEM, self.tenant, target, TrustKind::Identity, entry.arn);
-                trust.trustee_tenant = account_number(&entry.arn);
+                trust.trustee_tenant = account_number(&entry.arn).map(Sym::new);
                 trust.tier = self.tier_of(principal);
                 trust.location = entry.location;
                 let attrs = &mut trust.attrs;
@@ -97,13 +98,10 @@ impl Cluster<'_> {
         trust.attrs.set("cloud", cloud);
         trust.attrs.set("mechanism", mechanism);
         trust.attrs.set("admin_shaped", admin);
+        trust.attrs.set_some(
+            "cloud_account",
+            account_number(&role).filter(|_| cloud == "aws"),
+        );
         self.build.trust(trust);
     }
-}
-
-/// The account in an ARN, or the account number itself.
-fn account_number(arn: &str) -> Option<Sym> {
-    let account = arn.split(':').nth(4).unwrap_or(arn);
-    let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| Sym::new(account))
 }

@@ -117,6 +117,16 @@ impl Cluster<'_> {
         let attrs = &mut identity.attrs;
         attrs.set("namespace", namespace);
         attrs.set("default_account", name == "default");
+        let shows = [
+            format!("sub={}", service_account(namespace, name)),
+            format!("service_account_namespace={namespace}"),
+            format!("service_account_name={name}"),
+        ];
+        attrs.set(
+            "token_claims",
+            shows.iter().map(Sym::from).collect::<Vec<Sym>>(),
+        );
+        attrs.set("token_choices", vec![Sym::of("aud=*")]);
         attrs.set("pods", used.pods);
         attrs.set("mounted", used.mounted);
         attrs.set("daemonset", used.daemonset);
