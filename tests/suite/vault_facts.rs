@@ -190,6 +190,127 @@ fn the_audit_of_a_child_namespace_is_the_root_s() {
 }
 
 #[test]
+fn requests_that_wait_for_approval_are_told_as_such() {
+    let group = |capabilities: &str| {
+        format!(
+            "control_group = {{ ttl = \"4h\" factor \"f\" {{ {capabilities} identity {{ \
+             group_names = [\"approvers\"] approvals = 1 }} }} }}"
+        )
+    };
+    let policy = |capabilities: &str, group: &str| {
+        format!("path \"aws/creds/deploy\" {{ capabilities = [{capabilities}] {group} }}")
+    };
+    let held = policy("\"read\"", &group(""));
+    let partly = policy(
+        "\"read\", \"update\"",
+        &group("controlled_capabilities = [\"read\"]"),
+    );
+    let void = policy("\"read\"", "control_group = { ttl = \"4h\" }");
+    let groups = r#"path "identity/group/id/*" { capabilities = ["update"] }"#;
+    let facts = facts(&[
+        ("sys/auth.json", AUTH),
+        ("sys/mounts.json", r#"{"data": {"aws/": {"type": "aws"}}}"#),
+        (
+            "aws/roles.json",
+            r#"{"request_id": "1", "data": {"keys": ["deploy", "guest"]}}"#,
+        ),
+        (
+            "aws/roles/deploy.json",
+            r#"{"request_id": "1", "data": {"role_arns": ["arn:aws:iam::111122223333:role/deploy"]}}"#,
+        ),
+        (
+            "aws/roles/guest.json",
+            r#"{"request_id": "1", "data": {"iam_groups": ["guests"]}}"#,
+        ),
+        ("sys/policies/acl/held.hcl", &held),
+        ("sys/policies/acl/partly.hcl", &partly),
+        ("sys/policies/acl/void.hcl", &void),
+        ("sys/policies/acl/groups.hcl", groups),
+        (
+            "identity/entity/id.jsonl",
+            r#"{"data": {"id": "e1", "name": "ana", "policies": ["held"]}}
+               {"data": {"id": "e2", "name": "ben", "policies": ["partly"]}}
+               {"data": {"id": "e3", "name": "eve", "policies": ["held", "groups"]}}
+               {"data": {"id": "e4", "name": "joe", "policies": ["void"]}}"#,
+        ),
+        (
+            "identity/group/id.jsonl",
+            r#"{"data": {"id": "g1", "name": "approvers", "type": "internal", "member_entity_ids": []}}"#,
+        ),
+    ]);
+    let drawn = |who: &str| {
+        let trust = facts.trusts.iter().find(|trust| {
+            trust.attrs.get(Sym::new("draws")).is_some()
+                && trust
+                    .source
+                    .is_some_and(|source| facts.identity(source).name == who)
+        });
+        let trust = trust.unwrap_or_else(|| panic!("{who} draws nothing"));
+        let is = |name: &str| trust.attrs.get(Sym::new(name)) == Some(&true.into());
+        (
+            trust.verdict,
+            is("needs_approval"),
+            is("approval_controlled"),
+        )
+    };
+    assert_eq!(drawn("ana"), (Verdict::Conditional, true, false));
+    assert_eq!(
+        drawn("ben"),
+        (Verdict::Yes, false, false),
+        "updates are free"
+    );
+    assert_eq!(drawn("eve"), (Verdict::Conditional, true, true));
+    assert_eq!(
+        drawn("joe"),
+        (Verdict::Yes, false, false),
+        "nobody is asked"
+    );
+    // The engine has one connection: what one role names tells the account of all.
+    let guest = facts
+        .identities
+        .iter()
+        .find(|one| one.name == "guest")
+        .unwrap();
+    let draws_as = vec![Sym::new("arn:aws:iam::111122223333:group/guests")];
+    assert_eq!(
+        guest.attrs.get(Sym::new("draws_as")),
+        Some(&draws_as.into())
+    );
+}
+
+#[test]
+fn a_lease_longer_than_time_itself_ends_no_scan() {
+    let facts = facts(&[
+        (
+            "sys/mounts.json",
+            r#"{"data": {"database/": {"type": "database", "config": {"max_lease_ttl": 9223372036854775807}}}}"#,
+        ),
+        (
+            "database/roles.json",
+            r#"{"request_id": "1", "data": {"keys": ["ro"]}}"#,
+        ),
+        (
+            "database/roles/ro.json",
+            r#"{"request_id": "1", "data": {"max_ttl": 9223372036854775807}}"#,
+        ),
+        (
+            "sys/leases/lookup.jsonl",
+            r#"{"data": {"id": "database/creds/ro/1", "path": "database/creds/ro",
+                "issue_time": "2026-11-22T08:00:00Z", "expire_time": "2026-11-23T08:00:00Z"}}"#,
+        ),
+    ]);
+    let lease = facts
+        .credentials
+        .iter()
+        .find(|fact| fact.kind == "lease")
+        .unwrap();
+    assert_eq!(
+        lease.attrs.get(Sym::new("beyond_role")),
+        Some(&false.into())
+    );
+}
+
+#[test]
 fn a_lease_whose_role_is_gone_is_told() {
     let facts = facts(&[
         (

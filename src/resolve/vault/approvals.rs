@@ -37,6 +37,16 @@ pub(super) fn mark(
         .filter(|path| path.technique == CHANGES_GROUPS && path.verdict == Verdict::Yes)
         .map(|path| path.from)
         .collect();
+    for trust in &mut facts.trusts {
+        let asks = trust.attrs.get(Sym::of("needs_approval")).is_some();
+        if asks
+            && trust.system == System::Vault
+            && trust.tenant == tenant
+            && trust.source.is_some_and(|who| changes.contains(&who))
+        {
+            trust.attrs.set("approval_controlled", true);
+        }
+    }
     for fact in &mut facts.entitlements {
         if fact.system != System::Vault || fact.tenant != tenant {
             continue;

@@ -101,7 +101,7 @@ pub(super) fn settle(
     mut desk: Desk<'_>,
     principals: &[Principal],
     sets: &[Vec<usize>],
-    mut each: impl FnMut(&mut Builder, &Outcome<'_>),
+    mut each: impl FnMut(&Outcome<'_>),
 ) {
     let mut distinct: Vec<&[usize]> = Vec::new();
     let mut number: FxHashMap<&[usize], usize> = FxHashMap::default();
@@ -147,7 +147,7 @@ pub(super) fn settle(
                 *best = (hit, set);
             }
         }
-        each(build, &Outcome { who, judged, set });
+        each(&Outcome { who, judged, set });
     }
     let entitlements: Vec<Entitlement> = grants
         .par_iter()

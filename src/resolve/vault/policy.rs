@@ -240,12 +240,25 @@ pub struct ControlGroup {
 impl ControlGroup {
     /// Whether somebody else must approve before anything is given out.
     pub fn is_effective(&self) -> bool {
+        self.asks(|_| true)
+    }
+
+    /// Whether somebody else must approve a request that needs this capability.
+    pub fn holds_back(&self, needs: Caps) -> bool {
+        self.asks(|factor| {
+            let mut named = factor.capabilities.iter();
+            factor.capabilities.is_empty()
+                || named.any(|name| Caps::named(name).is_some_and(|caps| caps.any(needs)))
+        })
+    }
+
+    fn asks(&self, applies: impl Fn(&Factor) -> bool) -> bool {
         self.ttl.is_positive()
             && !self.self_authorization
             && self
                 .factors
                 .iter()
-                .any(|factor| factor.approvals > 0 && !factor.groups.is_empty())
+                .any(|factor| factor.approvals > 0 && !factor.groups.is_empty() && applies(factor))
     }
 }
 

@@ -20,7 +20,7 @@ use super::policy::{Caps, Policy};
 use super::{auth, tokens};
 use crate::model::{
     Builder, Coverage, Identity, IdentityKind, IdentityRef, Seen, Sym, System, Tenant, Tier, Trust,
-    TrustKind, Value,
+    TrustKind, Value, Verdict,
 };
 use crate::resolve::Context;
 
@@ -73,17 +73,13 @@ pub(super) fn resolve(
         Desk::new(space.tenant, scope, &book, &court),
         &principals,
         &sets,
-        |build, outcome| {
-            draws.find(
-                build,
-                &book,
-                &court,
-                outcome.who,
-                outcome.set,
-                outcome.judged.root,
-            );
+        |outcome| {
+            if !outcome.judged.root {
+                draws.find(&book, &court, outcome.who, outcome.set);
+            }
         },
     );
+    draws.tell(build);
     approvals::mark(space.tenant, &book, &store, &principals, &sets, build);
     trust_tiers(space.tenant, build);
     evidence::twins(space.tenant, build);
@@ -257,13 +253,25 @@ fn policy_identity(space: &Space<'_>, name: Sym) -> Identity {
     fact
 }
 
+/// A request that draws a credential of an engine role.
+#[derive(Clone, Copy, Debug)]
+struct Drawn {
+    /// The role, by its place.
+    role: usize,
+    request: Sym,
+    /// Somebody must approve it.
+    held: bool,
+}
+
 /// Finds who may draw credentials of engine roles.
 struct Draws<'a> {
     tenant: Sym,
     roles: &'a [EngineRole],
-    /// By set of policies: role, request and whether it stands.
-    known: FxHashMap<Vec<usize>, Vec<(usize, Sym)>>,
-    done: FxHashMap<(IdentityRef, usize), ()>,
+    /// By set of policies.
+    known: FxHashMap<Vec<usize>, Vec<Drawn>>,
+    found: Vec<(IdentityRef, Drawn)>,
+    /// Where in `found` holder and role are.
+    places: FxHashMap<(IdentityRef, usize), usize>,
 }
 
 impl<'a> Draws<'a> {
@@ -272,49 +280,59 @@ impl<'a> Draws<'a> {
             tenant,
             roles,
             known: FxHashMap::default(),
-            done: FxHashMap::default(),
+            found: Vec::new(),
+            places: FxHashMap::default(),
         }
     }
 
-    fn find(
-        &mut self,
-        build: &mut Builder,
-        book: &Book,
-        court: &Court<'_>,
-        who: IdentityRef,
-        set: &[usize],
-        root: bool,
-    ) {
-        if self.roles.is_empty() || root {
+    /// Notes what `who` draws by `set`. Of one held by several tokens the request that
+    /// nobody holds back counts.
+    fn find(&mut self, book: &Book, court: &Court<'_>, who: IdentityRef, set: &[usize]) {
+        if self.roles.is_empty() {
             return;
         }
         if !self.known.contains_key(set) {
             let drawn = self.drawn(book, court, set);
             self.known.insert(set.to_vec(), drawn);
         }
-        for (number, request) in &self.known[set] {
-            let role = &self.roles[*number];
-            if role.who == who || self.done.insert((who, *number), ()).is_some() {
+        for drawn in &self.known[set] {
+            if self.roles[drawn.role].who == who {
                 continue;
             }
+            let found = &mut self.found;
+            let at = *self.places.entry((who, drawn.role)).or_insert_with(|| {
+                found.push((who, *drawn));
+                found.len() - 1
+            });
+            if found[at].1.held && !drawn.held {
+                found[at].1 = *drawn;
+            }
+        }
+    }
+
+    /// Puts what was found into the inventory.
+    fn tell(self, build: &mut Builder) {
+        for (who, drawn) in self.found {
             let holder = build.facts().identity(who);
             let (id, location) = (holder.id, holder.location);
-            let mut trust = Trust::new(
-                System::Vault,
-                self.tenant,
-                role.who,
-                TrustKind::Identity,
-                id,
-            );
+            let role = self.roles[drawn.role].who;
+            let mut trust = Trust::new(System::Vault, self.tenant, role, TrustKind::Identity, id);
             trust.source = Some(who);
             trust.tier = Tier::Write;
             trust.location = location;
-            trust.attrs.set("draws", *request);
+            trust.attrs.set("draws", drawn.request);
+            if drawn.held {
+                trust.verdict = Verdict::Conditional;
+                trust.residual = Some(Sym::of("somebody approves (control group)"));
+                trust.attrs.set("needs_approval", true);
+            }
             build.trust(trust);
         }
     }
 
-    fn drawn(&self, book: &Book, court: &Court<'_>, set: &[usize]) -> Vec<(usize, Sym)> {
+    /// The requests a set of policies allows: of each role one that nobody holds back
+    /// before one that waits for approval.
+    fn drawn(&self, book: &Book, court: &Court<'_>, set: &[usize]) -> Vec<Drawn> {
         let policies: Vec<&Policy> = set.iter().map(|&at| &book.one(at).policy).collect();
         let Ok(acl) = Acl::new(&policies, court.dialect, court.now) else {
             return Vec::new();
@@ -322,16 +340,29 @@ impl<'a> Draws<'a> {
         self.roles
             .iter()
             .enumerate()
-            .filter_map(|(number, role)| {
-                role.draws.iter().find_map(|path| {
-                    [("read", Operation::Read), ("update", Operation::Update)]
-                        .into_iter()
-                        .find(|(_, operation)| {
-                            acl.caps(path, *operation).has(operation.needs())
-                                && acl.approval_at(path, *operation).is_none()
-                        })
-                        .map(|(word, _)| (number, Sym::new(&format!("{word} {path}"))))
-                })
+            .filter_map(|(role, engine)| {
+                let operations = [("read", Operation::Read), ("update", Operation::Update)];
+                let mut waits = None;
+                for path in &engine.draws {
+                    for (word, operation) in operations {
+                        let needs = operation.needs();
+                        if !acl.caps(path, operation).has(needs) {
+                            continue;
+                        }
+                        let group = acl.approval_at(path, operation);
+                        let held = group.is_some_and(|group| group.holds_back(needs));
+                        let drawn = || Drawn {
+                            role,
+                            request: Sym::new(&format!("{word} {path}")),
+                            held,
+                        };
+                        if !held {
+                            return Some(drawn());
+                        }
+                        waits.get_or_insert_with(drawn);
+                    }
+                }
+                waits
             })
             .collect()
     }
