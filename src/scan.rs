@@ -9,7 +9,7 @@ mod timeline;
 
 use crate::config::Config;
 use crate::drift::{self, Baseline, Change, FailOn, Fate, Weight};
-use crate::jit::stage::round;
+use crate::jit::stage::{self, round};
 use crate::model::{
     Coverage, FactKey, Finding, Inventory, RuleCard, Seen, Severity, Subject, Sym, System,
 };
@@ -40,12 +40,12 @@ pub fn facts(snapshot: &Snapshot, config: &Config, now: Timestamp) -> Inventory 
             ));
         }
     }
-    let tiers = reach::tiers(&inventory);
+    // Grants are gates, so they are known before the ways are looked for.
+    let earlier = evidence::reconcile(&mut inventory, config, now);
     reach::run(&mut inventory);
-    if evidence::reconcile(&mut inventory, config, now) {
-        // Grants are gates: what they cover was taken for open.
-        reach::again(&mut inventory, &tiers);
+    if let Some(earlier) = earlier {
         round::across(&mut inventory);
+        stage::outlived(&mut inventory, &earlier, now);
     }
     inventory
 }

@@ -21,7 +21,7 @@ mod words;
 
 pub use attributes::ATTRIBUTES;
 
-use crate::model::{Inventory, Tier};
+use crate::model::Inventory;
 
 /// Joins the systems of `inventory`: adds the ways that cross them as paths, raises
 /// the tiers of those who walk them, marks trusts whose other side is missing, and
@@ -32,17 +32,4 @@ pub fn run(inventory: &mut Inventory) -> usize {
     let found = told::find(inventory, &joined);
     told::tell(inventory, &joined, found);
     joined.graph.edges.len()
-}
-
-/// What every identity is worth by its own system: certainly, and under a condition.
-pub fn tiers(inventory: &Inventory) -> Vec<(Tier, Tier)> {
-    let all = inventory.identities.iter();
-    all.map(|one| (one.tier, one.possible_tier)).collect()
-}
-
-/// Finds all ways anew after grants have changed what is gated. `tiers` are those of
-/// before the first [`run`]: what it raised must not count as administering.
-pub fn again(inventory: &mut Inventory, tiers: &[(Tier, Tier)]) {
-    told::forget(inventory, tiers);
-    run(inventory);
 }

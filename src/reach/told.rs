@@ -261,7 +261,7 @@ pub(super) fn tell(inventory: &mut Inventory, joined: &Joined, found: Found) {
         }
         mark(&mut fact.attrs, round.map(|round| round.way));
         if let Some(round) = round {
-            fact.attrs.set(CERTAIN, round.certain);
+            fact.attrs.set("way_round_certain", round.certain);
         }
     }
     for (secret, whom) in &joined.federated {
@@ -276,32 +276,9 @@ pub(super) fn tell(inventory: &mut Inventory, joined: &Joined, found: Found) {
     }
 }
 
-const GATED: &str = "ways_gated";
-const ROUND: &str = "way_round";
-const CERTAIN: &str = "way_round_certain";
-
 fn mark(attrs: &mut Attrs, round: Option<Sym>) {
-    attrs.set(GATED, round.is_none());
-    attrs.set_some(ROUND, round);
-}
-
-/// Takes back what [`tell`] said of ways and tiers. What the join says of trusts and
-/// credentials does not depend on gates.
-pub(super) fn forget(inventory: &mut Inventory, tiers: &[(Tier, Tier)]) {
-    let start = Sym::new("start");
-    inventory
-        .paths
-        .retain(|path| path.attrs.get(start).is_none());
-    for (identity, tiers) in inventory.identities.iter_mut().zip(tiers) {
-        (identity.tier, identity.possible_tier) = *tiers;
-    }
-    let identities = inventory.identities.iter_mut().map(|one| &mut one.attrs);
-    let entitlements = inventory.entitlements.iter_mut().map(|one| &mut one.attrs);
-    for attrs in identities.chain(entitlements) {
-        for name in [GATED, ROUND, CERTAIN] {
-            attrs.remove(Sym::new(name));
-        }
-    }
+    attrs.set("ways_gated", round.is_none());
+    attrs.set_some("way_round", round);
 }
 
 fn raise(identity: &mut Identity, tier: Tier, certain: bool) {

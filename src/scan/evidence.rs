@@ -7,16 +7,21 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::jit::ledger;
 use crate::jit::stage::{self, Earlier, Evidence};
-use crate::model::{Activation, Coverage, Inventory, Seen, Sym, System};
+use crate::model::{Coverage, Inventory, Seen, Sym, System};
 use crate::resolve::{self, Context};
 use crate::snapshot;
 
 /// Reconciles `inventory` with the evidence the settings name; without a ledger
 /// nothing changes. What cannot be read is a gap of the scan: a ledger that fails
-/// must not look like one that holds nothing. Tells whether it changed what is gated.
-pub(super) fn reconcile(inventory: &mut Inventory, config: &Config, now: Timestamp) -> bool {
+/// must not look like one that holds nothing. Gives back the earlier snapshots, if it
+/// came to reconciling.
+pub(super) fn reconcile(
+    inventory: &mut Inventory,
+    config: &Config,
+    now: Timestamp,
+) -> Option<Vec<Earlier>> {
     if !config.jit.is_configured() {
-        return false;
+        return None;
     }
     let paths: Vec<&Path> = config
         .jit
@@ -30,7 +35,7 @@ pub(super) fn reconcile(inventory: &mut Inventory, config: &Config, now: Timesta
             inventory
                 .coverage
                 .push(gap("ledger", Seen::None, error.to_string()));
-            return false;
+            return None;
         }
     };
     inventory.ledger_head = read.verified.head().map(|head| Sym::new(&head.to_string()));
@@ -86,13 +91,7 @@ pub(super) fn reconcile(inventory: &mut Inventory, config: &Config, now: Timesta
         links,
         earlier,
     };
-    let before: Vec<Activation> = activations(inventory).collect();
-    stage::run(inventory, evidence, config, now);
-    !activations(inventory).eq(before)
-}
-
-fn activations(inventory: &Inventory) -> impl Iterator<Item = Activation> {
-    inventory.entitlements.iter().map(|fact| fact.activation)
+    Some(stage::run(inventory, evidence, config, now))
 }
 
 fn gap(what: &str, seen: Seen, reason: String) -> Coverage {

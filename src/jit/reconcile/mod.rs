@@ -180,6 +180,16 @@ pub struct Answer {
     pub grants: Vec<JudgedGrant>,
 }
 
+impl Answer {
+    /// Proves or refutes that what grants give can be revoked, by realms whose last
+    /// grants ended as they should (`true`) or did not.
+    pub fn prove_revocable(&mut self, live: &[Live], ended: &FxHashMap<Sym, bool>) {
+        for (judged, live) in self.live.iter_mut().zip(live) {
+            proof::revoked_before(judged, ended.get(&live.realm).copied());
+        }
+    }
+}
+
 /// How a grant relates to a live entitlement of the same person and system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Match {
@@ -362,7 +372,7 @@ impl<'a> Court<'a> {
         let persistence = flags::persistence(self, &related);
         let flags = flags::of_live(self, live, &related, state, grant, persistence);
         let grant_of = grant.map(|at| &case.grants[at]);
-        let proof = proof::of(case.policy, live, state, grant_of, &flags);
+        let proof = proof::of(live, state, grant_of, &flags);
         Judged {
             state,
             proof,

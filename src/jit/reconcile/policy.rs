@@ -1,7 +1,6 @@
 //! The numbers and names reconciliation goes by.
 
 use jiff::SignedDuration;
-use rustc_hash::FxHashMap;
 
 use super::{Implies, Persistence};
 use crate::config::{Jit, Limits, Ticket};
@@ -51,8 +50,6 @@ pub struct Policy {
     pub issuers: Vec<(Sym, Vec<String>)>,
     /// Which privileges contain which.
     pub implies: Implies,
-    /// Realms whose grants were seen to end, or not to.
-    pub revocation: FxHashMap<Sym, bool>,
     /// Most grants, people and days for one work item.
     pub ticket: Ticket,
 }
@@ -97,7 +94,6 @@ impl Policy {
                 .map(|(realm, patterns)| (Sym::new(realm), patterns.clone()))
                 .collect(),
             implies,
-            revocation: FxHashMap::default(),
             ticket: jit.ticket,
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Flag, Live, Policy, Proof, Proved, State};
+use super::{Flag, Judged, Live, Proof, Proved, State};
 use crate::model::{Grant, GrantField, Moment};
 
 /// What of an entitlement in `state`, resting on `grant`, is proved.
 pub(super) fn of(
-    policy: &Policy,
     live: &Live,
     state: State,
     grant: Option<&Grant>,
@@ -29,17 +28,13 @@ pub(super) fn of(
         State::Covered | State::BreakGlass => (
             temporary(grant, &any),
             necessary(state, grant, &any),
-            revocable(policy, live, &any),
+            revocable(&any),
         ),
         State::DeclaredException => (Proved::Refuted, Proved::Asserted, Proved::Unproved),
         State::RevokedButLive | State::ExpiredButLive => {
             (Proved::Refuted, Proved::Refuted, Proved::Refuted)
         }
-        State::Unapproved => (
-            temporary(grant, &any),
-            Proved::Refuted,
-            revocable(policy, live, &any),
-        ),
+        State::Unapproved => (temporary(grant, &any), Proved::Refuted, revocable(&any)),
         State::BroaderThanApproved => (Proved::Refuted, Proved::Refuted, Proved::Unproved),
         State::ExceptionExpired | State::StandingNoEvidence => {
             (Proved::Refuted, Proved::Unproved, Proved::Unproved)
@@ -108,13 +103,27 @@ fn necessary(state: State, grant: Option<&Grant>, any: &impl Fn(&[Flag]) -> bool
     }
 }
 
-fn revocable(policy: &Policy, live: &Live, any: &impl Fn(&[Flag]) -> bool) -> Proved {
-    if any(&[Flag::RevokeFailed, Flag::ResidualSession]) {
-        return Proved::Refuted;
+fn revocable(any: &impl Fn(&[Flag]) -> bool) -> Proved {
+    match any(&[Flag::RevokeFailed, Flag::ResidualSession]) {
+        true => Proved::Refuted,
+        false => Proved::Unproved,
     }
-    match policy.revocation.get(&live.realm) {
+}
+
+/// Whether what rests on a grant can be relied on to be revoked, given whether the last
+/// grants of its realm ended as they should.
+pub(super) fn revoked_before(judged: &mut Judged, ended: Option<bool>) {
+    let given = matches!(
+        judged.state,
+        State::Covered | State::BreakGlass | State::Unapproved
+    );
+    if !given || judged.proof.revocable != Proved::Unproved {
+        return;
+    }
+    let endless = [Flag::SessionCanOutliveGrant, Flag::NoExpiry];
+    judged.proof.revocable = match ended {
         Some(false) => Proved::Refuted,
-        Some(true) if !any(&[Flag::SessionCanOutliveGrant, Flag::NoExpiry]) => Proved::Proved,
+        Some(true) if endless.iter().all(|flag| !judged.flags.contains(flag)) => Proved::Proved,
         _ => Proved::Unproved,
-    }
+    };
 }

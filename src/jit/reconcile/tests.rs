@@ -19,12 +19,14 @@ struct World {
     ledger: Vec<LedgerCoverage>,
     seen: LiveCoverage,
     policy: Policy,
+    /// Realms whose last grants ended as they should, or did not.
+    ended: FxHashMap<Sym, bool>,
     now: Timestamp,
 }
 
 impl World {
     fn answer(&self) -> Answer {
-        reconcile(&Case {
+        let mut answer = reconcile(&Case {
             live: &self.live,
             grants: &self.grants,
             aliases: &self.aliases,
@@ -33,7 +35,9 @@ impl World {
             seen: &self.seen,
             policy: &self.policy,
             now: self.now,
-        })
+        });
+        answer.prove_revocable(&self.live, &self.ended);
+        answer
     }
 }
 
@@ -193,10 +197,7 @@ fn world(case: &Value) -> World {
         .into_iter()
         .flatten()
     {
-        world
-            .policy
-            .revocation
-            .insert(Sym::new(realm), seen == true);
+        world.ended.insert(Sym::new(realm), seen == true);
     }
     world
 }
@@ -464,6 +465,7 @@ prop_compose! {
                 .into_iter()
                 .collect(),
             policy: Policy::default(),
+            ended: FxHashMap::default(),
             now,
         }
     }

@@ -47,8 +47,14 @@ pub struct Evidence {
 }
 
 /// Reconciles `inventory` with `evidence`: takes in the grants with their states, says
-/// of every entitlement what it is, and adds the sources of grants as tenants.
-pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: Timestamp) {
+/// of every entitlement what it is, and adds the sources of grants as tenants. Gives
+/// back the earlier snapshots, for [`outlived`].
+pub fn run(
+    inventory: &mut Inventory,
+    evidence: Evidence,
+    config: &Config,
+    now: Timestamp,
+) -> Vec<Earlier> {
     let Evidence {
         mut grants,
         coverage,
@@ -76,28 +82,20 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
         &policy,
     );
     let exceptions = exceptions(config);
-    let (answer, known) = {
-        let case = |policy| Case {
-            live: &lives,
-            grants: &grants,
-            aliases: &aliases,
-            exceptions: &exceptions,
-            ledger: &coverage,
-            seen: &seen,
-            policy,
-            now,
-        };
-        // How grants ended tells whether those that run can be relied on to end.
-        let first = reconcile(&case(&policy));
-        let proved = Policy {
-            revocation: revocation(&grants, &first),
-            ..policy.clone()
-        };
-        (
-            reconcile(&case(&proved)),
-            people::known(inventory, &aliases),
-        )
-    };
+    let mut answer = reconcile(&Case {
+        live: &lives,
+        grants: &grants,
+        aliases: &aliases,
+        exceptions: &exceptions,
+        ledger: &coverage,
+        seen: &seen,
+        policy: &policy,
+        now,
+    });
+    // How grants ended tells whether those that run can be relied on to end.
+    let ended = revocation(&grants, &answer);
+    answer.prove_revocable(&lives, &ended);
+    let known = people::known(inventory, &aliases);
     let beside = Beside::of(&grants, &lives, &aliases, &coverage, now);
     for ((row, live), judged) in rows.iter().zip(&lives).zip(&answer.live) {
         let extra = beside.flags(live, judged, &aliases);
@@ -105,9 +103,17 @@ pub fn run(inventory: &mut Inventory, evidence: Evidence, config: &Config, now: 
     }
     round::beside(inventory, &rows, &lives, &aliases, &policy.implies);
     grant_verdicts(&mut grants, &rows, &answer, &known, &aliases);
-    minted::find(inventory, &mut grants, &earlier, now);
     bursts(&mut grants, &aliases);
     gaps(inventory, &coverage, config, now);
+    inventory.grants = grants;
+    earlier
+}
+
+/// Ties what was made under grants and outlives them to those grants. What identities
+/// are worth must be known in full: the ways that cross systems included.
+pub fn outlived(inventory: &mut Inventory, earlier: &[Earlier], now: Timestamp) {
+    let mut grants = std::mem::take(&mut inventory.grants);
+    minted::find(inventory, &mut grants, earlier, now);
     inventory.grants = grants;
 }
 

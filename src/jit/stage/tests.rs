@@ -103,7 +103,8 @@ fn by_settings(
         links: Vec::new(),
         earlier,
     };
-    run(&mut inventory, evidence, config, at(now));
+    let earlier = run(&mut inventory, evidence, config, at(now));
+    outlived(&mut inventory, &earlier, at(now));
     inventory
 }
 
