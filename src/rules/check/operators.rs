@@ -78,6 +78,13 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks both sides before either failure counts, so that all errors are told.
+    fn both(&mut self, a: &Expr, b: &Expr, known: &Known) -> Option<(Typed, Typed)> {
+        let left = self.check(a, known);
+        let right = self.check(b, known);
+        Some((left?, right?))
+    }
+
     pub(super) fn binary(
         &mut self,
         expr: &Expr,
@@ -91,9 +98,7 @@ impl Checker<'_> {
             Op::Eq | Op::Ne => return self.equal(expr, op, a, b, known),
             _ => {}
         }
-        let left = self.check(a, known);
-        let right = self.check(b, known);
-        let (left, right) = (left?, right?);
+        let (left, right) = self.both(a, b, known)?;
         let order = match op {
             Op::Lt => Some(Order::Lt),
             Op::Le => Some(Order::Le),
@@ -175,9 +180,7 @@ impl Checker<'_> {
         b: &Expr,
         known: &Known,
     ) -> Option<Typed> {
-        let left = self.check(a, known);
-        let right = self.check(b, known);
-        let (left, right) = (left?, right?);
+        let (left, right) = self.both(a, b, known)?;
         let ir = match (left.ty, right.ty, &a.kind, &b.kind) {
             (Ty::Enum(set), _, _, Kind::Str(name)) => {
                 Ir::VariantIn(Box::new(left.ir), self.bit(set, name, &b.at)?)
@@ -238,9 +241,7 @@ impl Checker<'_> {
         known: &Known,
     ) -> Option<Typed> {
         let Kind::List(list) = &b.kind else {
-            let left = self.check(a, known);
-            let right = self.check(b, known);
-            let (left, right) = (left?, right?);
+            let (left, right) = self.both(a, b, known)?;
             if (left.ty, right.ty) != (Ty::Str, Ty::List) {
                 let error = self.mismatch(expr, Op::In, &left, &right);
                 return self.fail(error);
