@@ -279,6 +279,27 @@ fn requests_that_wait_for_approval_are_told_as_such() {
 }
 
 #[test]
+fn names_are_verified_where_every_login_verifies_them() {
+    let facts = facts(&[
+        (
+            "sys/auth.json",
+            r#"{"data": {"oidc/": {"type": "oidc", "accessor": "o1"}, "userpass/": {"type": "userpass", "accessor": "u1"}}}"#,
+        ),
+        (
+            "identity/entity/id.jsonl",
+            r#"{"data": {"id": "e1", "name": "ana", "aliases": [{"name": "ana@x.io", "mount_accessor": "o1", "mount_type": "oidc"}]}}
+               {"data": {"id": "e2", "name": "ben", "aliases": [{"name": "ben@x.io", "mount_accessor": "o1", "mount_type": "oidc"}, {"name": "ben", "mount_accessor": "u1", "mount_type": "userpass"}]}}"#,
+        ),
+    ]);
+    let verified = |who: &str| {
+        let one = facts.identities.iter().find(|one| one.name == who).unwrap();
+        one.attrs.get(Sym::new("verified_names")).cloned()
+    };
+    assert_eq!(verified("ana"), Some(vec![Sym::new("ana@x.io")].into()));
+    assert_eq!(verified("ben"), None);
+}
+
+#[test]
 fn a_lease_longer_than_time_itself_ends_no_scan() {
     let facts = facts(&[
         (
@@ -295,8 +316,7 @@ fn a_lease_longer_than_time_itself_ends_no_scan() {
         ),
         (
             "sys/leases/lookup.jsonl",
-            r#"{"data": {"id": "database/creds/ro/1", "path": "database/creds/ro",
-                "issue_time": "2026-11-22T08:00:00Z", "expire_time": "2026-11-23T08:00:00Z"}}"#,
+            r#"{"data": {"id": "database/creds/ro/1", "path": "database/creds/ro", "issue_time": "2026-11-22T08:00:00Z", "expire_time": "2026-11-23T08:00:00Z"}}"#,
         ),
     ]);
     let lease = facts

@@ -17,9 +17,6 @@ use crate::model::{
     Actor, Attrs, Grant, Identity, IdentityKind, IdentityRef, Inventory, Sym, System, Value,
 };
 
-/// Login methods that verify the name they hand to a vault.
-const VERIFYING: [&str; 5] = ["oidc", "jwt", "saml", "ldap", "okta"];
-
 /// Most references of one name that are suspected to be one person.
 const NAMESAKES: usize = 8;
 
@@ -101,15 +98,8 @@ fn strong(identity: &Identity, config: &Config) -> Vec<Actor> {
         }
         System::Github => all.extend(text(attrs, "saml_name").filter(is_mail).map(mail)),
         System::Vault => {
-            let methods = list(attrs, "methods");
-            let verified = !methods.is_empty()
-                && methods
-                    .iter()
-                    .all(|kind| VERIFYING.contains(&kind.as_str()));
-            if verified {
-                let names = list(attrs, "alias_names").iter().copied();
-                all.extend(names.filter(is_mail).map(mail));
-            }
+            let names = list(attrs, "verified_names").iter().copied();
+            all.extend(names.filter(is_mail).map(mail));
         }
         System::Kubernetes => {
             if let Some(prefix) = &config.jit.kubernetes_user_prefix

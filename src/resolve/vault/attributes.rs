@@ -51,6 +51,7 @@ pub const ATTRIBUTES: &[AttributeDecl] = &[
     on(Identity, "methods", List, "entity: types of the auth methods it logs in by"),
     on(Identity, "aliases", Int, "entity: logins that lead to it"),
     on(Identity, "alias_names", List, "entity: names of those logins"),
+    on(Identity, "verified_names", List, "entity: the same, where all its methods verify the name they hand over"),
     on(Identity, "direct_policies", Int, "entity: policies attached to itself"),
     on(Identity, "live_tokens", Int, "entity: its live tokens"),
     on(Identity, "external", Bool, "group: members come from another directory"),

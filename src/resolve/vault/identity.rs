@@ -11,6 +11,9 @@ use super::template::{self, Values};
 use crate::config::Config;
 use crate::model::{Builder, Identity, IdentityKind, IdentityRef, Location, Sym, System};
 
+/// Login methods that verify the name they hand over.
+const VERIFYING: [&str; 5] = ["oidc", "jwt", "saml", "ldap", "okta"];
+
 /// The identity store of a namespace.
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -327,7 +330,13 @@ fn entity(
         .map(Sym::new)
         .collect();
     names.sort();
+    let verified = methods
+        .iter()
+        .all(|kind| VERIFYING.contains(&kind.as_str()));
     if !names.is_empty() {
+        if verified && !methods.is_empty() {
+            attrs.set("verified_names", names.clone());
+        }
         attrs.set("alias_names", names);
     }
     if !methods.is_empty() {
