@@ -5,11 +5,8 @@ use crate::model::{Activation, Verdict};
 
 #[test]
 fn a_walker_who_controls_the_gate_is_not_held_up() {
-    let mut world = World::new();
-    world.repository("app");
-    let role = world.admin_role("deploy");
     let sub = "repo:acme/app:environment:production";
-    world.trusts(role, ISSUER, &[("sub", ClaimTest::Equals, sub)]);
+    let (mut world, _) = World::deploying(ClaimTest::Equals, sub);
     for (login, permission) in [("dev", "write"), ("lead", "admin")] {
         let who = world.who(System::Github, login, IdentityKind::Human);
         world.holds(who, permission, "acme/app", Tier::Write);
@@ -76,26 +73,13 @@ fn what_waits_for_approval_is_gated_unless_the_walker_picks_the_approvers() {
 
 #[test]
 fn just_in_time_only_when_every_way_is_gated() {
-    let mut world = World::new();
-    world.repository("app");
-    let role = world.admin_role("deploy");
-    world.trusts(
-        role,
-        ISSUER,
-        &[(
-            "sub",
-            ClaimTest::Equals,
-            "repo:acme/app:environment:production",
-        )],
-    );
+    let sub = "repo:acme/app:environment:production";
+    let (world, role) = World::deploying(ClaimTest::Equals, sub);
     let inventory = world.done();
     assert!(yes(&inventory.identity(role).attrs, "ways_gated"));
     assert!(yes(&inventory.entitlements[0].attrs, "ways_gated"));
 
-    let mut world = World::new();
-    world.repository("app");
-    let role = world.admin_role("deploy");
-    world.trusts(role, ISSUER, &[("sub", ClaimTest::Like, "repo:acme/app:*")]);
+    let (mut world, _) = World::deploying(ClaimTest::Like, "repo:acme/app:*");
     let person = world.who(System::Github, "dev", IdentityKind::Human);
     world.holds(person, "write", "acme/app", Tier::Write);
     let user = world.who(

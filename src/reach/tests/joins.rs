@@ -7,14 +7,7 @@ use crate::model::{Activation, Credential, Gate, Moment, Verdict};
 fn a_branch_and_an_environment_with_reviewers() {
     use ClaimTest::{Equals, Like};
     let run = |test, sub: &str| {
-        let mut world = World::new();
-        world.repository("app");
-        let role = world.admin_role("deploy");
-        world.trusts(
-            role,
-            ISSUER,
-            &[("sub", test, sub), ("aud", Equals, "sts.amazonaws.com")],
-        );
+        let (world, _) = World::deploying(test, sub);
         ways(&world.done())
     };
     let open = "workflow workflows/acme/app → aws by X1 (yes, none, standing)";
@@ -283,10 +276,7 @@ fn names_and_dates_make_candidates_only() {
 #[test]
 fn a_trust_for_a_repository_that_is_gone_is_claimable() {
     let dead = |sub: &str| {
-        let mut world = World::new();
-        world.repository("app");
-        let role = world.admin_role("deploy");
-        world.trusts(role, ISSUER, &[("sub", ClaimTest::Like, sub)]);
+        let (world, _) = World::deploying(ClaimTest::Like, sub);
         let inventory = world.done();
         let trust = inventory.trusts.last().unwrap();
         let why = attr(&trust.attrs, "dead_edge").cloned();

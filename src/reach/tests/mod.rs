@@ -170,6 +170,16 @@ impl World {
         workflows
     }
 
+    /// A repository, and a role with every right that admits this subject of it.
+    fn deploying(test: ClaimTest, sub: &str) -> (Self, IdentityRef) {
+        let mut world = World::new();
+        world.repository("app");
+        let role = world.admin_role("deploy");
+        let aud = ("aud", ClaimTest::Equals, "sts.amazonaws.com");
+        world.trusts(role, ISSUER, &[("sub", test, sub), aud]);
+        (world, role)
+    }
+
     fn role(&mut self, name: &str) -> IdentityRef {
         let id = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
         self.who(System::Aws, &id, IdentityKind::Workload)
