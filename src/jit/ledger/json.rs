@@ -18,6 +18,9 @@ pub const MAX_DEPTH: usize = 32;
 /// The largest integer every double below it is exact for: 2^53 - 1.
 const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
 
+/// The least double that is written with an exponent.
+const FIRST_EXPONENT: f64 = 1e21;
+
 /// A JSON value; members of a map are in canonical order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'a> {
@@ -400,7 +403,10 @@ impl<'a> Reader<'a> {
         let number: f64 = self.text[start..self.at]
             .parse()
             .map_err(|_| self.error("not a number"))?;
-        let exact = !integer || number.abs() <= MAX_INTEGER;
+        // Up to 21 digits a double is written as an integer, however it was read: what
+        // would be refused then is refused now.
+        let size = number.abs();
+        let exact = size <= MAX_INTEGER || !integer && size >= FIRST_EXPONENT;
         if !number.is_finite() || !exact {
             self.at = start;
             return Err(self.error("the number is too large to be kept exactly; write it as text"));

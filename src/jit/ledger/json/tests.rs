@@ -97,6 +97,8 @@ fn what_has_no_single_form_is_refused() {
         (r#""\udc00""#, "surrogate"),
         ("9007199254740993", "too large"),
         ("1e999", "too large"),
+        ("333333300000000000.52000", "too large"),
+        ("-1e20", "too large"),
         ("01", "not a number"),
         ("-", "not a number"),
         ("1.", "digits"),
@@ -115,6 +117,13 @@ fn what_has_no_single_form_is_refused() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     assert!(canonical(&"[".repeat(100_000)).is_err());
+    for (text, form) in [
+        ("9007199254740991.0", "9007199254740991"),
+        ("1000000000000000000000.0", "1e+21"),
+    ] {
+        assert_eq!(canonical(text).unwrap(), form);
+        assert_eq!(canonical(form).unwrap(), form);
+    }
 }
 
 #[test]
@@ -144,5 +153,8 @@ proptest! {
         let mut printed = String::new();
         write_number(number, &mut printed);
         prop_assert_eq!(printed.parse::<f64>().unwrap(), number);
+        if let Ok(form) = canonical(&format!("{number:?}")) {
+            prop_assert_eq!(canonical(&form).unwrap(), form);
+        }
     }
 }
