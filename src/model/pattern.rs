@@ -192,24 +192,30 @@ impl Pattern {
     pub fn sample(&self, fill: &str) -> String {
         let inner = fill.split(':').next().unwrap_or_default();
         let mut text = String::with_capacity(self.tokens.len() + fill.len());
-        for unit in self.units() {
-            match unit {
-                Unit::Char(char) => text.push(char),
-                Unit::Any { cross: true } => text.push_str(fill),
-                Unit::Any { cross: false } => text.push_str(inner),
-                Unit::One { .. } => text.push('x'),
+        for (literal, wild) in self.pieces() {
+            text.push_str(&String::from_utf8_lossy(literal));
+            match wild {
+                Some(ANY) => text.push_str(fill),
+                Some(ANY_IN) => text.push_str(inner),
+                Some(_) => text.push('x'),
+                None => {}
             }
         }
         text
     }
 
+    /// Literal text, each piece with the wildcard after it.
+    fn pieces(&self) -> impl Iterator<Item = (&[u8], Option<u8>)> {
+        let chunks = self.tokens.split_inclusive(|token| *token >= ONE_IN);
+        chunks.map(|chunk| match chunk.split_last() {
+            Some((last, rest)) if *last >= ONE_IN => (rest, Some(*last)),
+            _ => (chunk, None),
+        })
+    }
+
     fn units(&self) -> Vec<Unit> {
         let mut units = Vec::with_capacity(self.tokens.len());
-        for chunk in self.tokens.split_inclusive(|token| *token >= ONE_IN) {
-            let (text, wild) = match chunk.split_last() {
-                Some((last, rest)) if *last >= ONE_IN => (rest, Some(*last)),
-                _ => (chunk, None),
-            };
+        for (text, wild) in self.pieces() {
             units.extend(String::from_utf8_lossy(text).chars().map(Unit::Char));
             units.extend(wild.map(|wild| match wild {
                 ANY => Unit::Any { cross: true },
