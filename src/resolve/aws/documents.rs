@@ -7,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::gist::{Gist, Reader};
 use super::policy::Policy;
 use super::read::File;
 use super::read::document::{slice, text};
@@ -38,7 +39,7 @@ impl<'a> Source<'a> {
     /// # Errors
     /// Why it is none.
     pub fn policy(&self) -> Result<Policy, String> {
-        Parsed::new(self.raw).policy
+        policy(self.raw)
     }
 
     /// Where `range` of the document's own text stands.
@@ -62,19 +63,37 @@ pub struct Documents<'a> {
     damaged: Vec<(Source<'a>, DocId)>,
 }
 
+fn policy(raw: &str) -> Result<Policy, String> {
+    text(raw).and_then(|text| Policy::parse(&text).map_err(|error| error.to_string()))
+}
+
 /// A document, or why it is none.
 #[derive(Debug)]
 pub struct Parsed<'a> {
     /// The document, compiled.
     pub policy: Result<Policy, String>,
+    /// What it says.
+    pub gist: Gist,
     raw: &'a str,
+    damaged: bool,
 }
 
 impl<'a> Parsed<'a> {
-    fn new(raw: &'a str) -> Self {
-        let policy =
-            text(raw).and_then(|text| Policy::parse(&text).map_err(|error| error.to_string()));
-        Parsed { policy, raw }
+    fn new(raw: &'a str, reader: &mut Reader) -> Self {
+        let policy = policy(raw);
+        let (gist, damaged) = match &policy {
+            Ok(policy) => {
+                let document = policy.document();
+                (reader.gist(document), document.lost_statements())
+            }
+            Err(_) => (Gist::default(), true),
+        };
+        Parsed {
+            policy,
+            gist,
+            raw,
+            damaged,
+        }
     }
 
     /// Its own text, for excerpts: few are shown, so it is not kept.
@@ -84,10 +103,7 @@ impl<'a> Parsed<'a> {
 
     /// Whether it says more than was read.
     pub fn is_damaged(&self) -> bool {
-        match &self.policy {
-            Ok(policy) => policy.document().lost_statements(),
-            Err(_) => true,
-        }
+        self.damaged
     }
 }
 
@@ -109,7 +125,9 @@ impl<'a> Documents<'a> {
             });
             vacant.insert(id);
         }
-        self.parsed.par_extend(new.into_par_iter().map(Parsed::new));
+        let read = |reader: &mut Reader, raw| Parsed::new(raw, reader);
+        let read = new.into_par_iter().map_init(Reader::default, read);
+        self.parsed.par_extend(read);
         if self.parsed.iter().any(Parsed::is_damaged) {
             let mut told = FxHashSet::default();
             let found = sources.iter().filter_map(|source| {
@@ -135,14 +153,6 @@ impl<'a> Documents<'a> {
     /// The document with this number.
     pub fn get(&self, id: DocId) -> &Parsed<'a> {
         &self.parsed[id.0 as usize]
-    }
-
-    /// All documents.
-    pub fn iter(&self) -> impl Iterator<Item = (DocId, &Parsed<'a>)> {
-        self.parsed
-            .iter()
-            .enumerate()
-            .map(|(at, parsed)| (DocId(at as u32), parsed))
     }
 
     /// How many there are.

@@ -1,6 +1,6 @@
 //! What subjects may do, with reasons.
 
-use super::actions::{ActionId, ActionMask, Actions, Memo};
+use super::actions::{ActionId, ActionMask, Actions};
 use super::documents::DocId;
 use super::policy::{
     Action, Decision, Grant, Pattern, Policy, PolicyKind, PolicySets, Question, Request,
@@ -41,9 +41,7 @@ pub struct Judge<'w> {
     pub subjects: &'w Subjects<'w>,
     /// Known actions.
     pub actions: &'w Actions,
-    /// What each document's allow statements name of the known actions.
-    masks: Vec<ActionMask>,
-    /// The union of these over each subject's documents.
+    /// The known actions that each subject's allow statements name.
     reach: Vec<ActionMask>,
     no_rails: Rails<'w>,
     /// Some account has resource control policies.
@@ -51,24 +49,15 @@ pub struct Judge<'w> {
 }
 
 impl<'w> Judge<'w> {
-    /// Matches every document against the known actions.
+    /// Joins what each subject's documents name.
     pub fn new(world: &'w World<'w>, subjects: &'w Subjects<'w>, actions: &'w Actions) -> Self {
-        let mut memo = Memo::default();
-        let masks: Vec<ActionMask> = world
-            .documents
-            .iter()
-            .map(|(_, parsed)| match &parsed.policy {
-                Ok(policy) => actions.allowed(policy.document(), &mut memo),
-                Err(_) => ActionMask::default(),
-            })
-            .collect();
         let reach = subjects
             .list
             .iter()
             .map(|subject| {
                 let mut mask = ActionMask::default();
                 for doc in &subject.docs {
-                    mask.union(masks[doc.0 as usize]);
+                    mask.union(world.documents.get(*doc).gist.mask);
                 }
                 mask
             })
@@ -77,7 +66,6 @@ impl<'w> Judge<'w> {
             world,
             subjects,
             actions,
-            masks,
             reach,
             no_rails: Rails {
                 scps: None,
@@ -95,7 +83,7 @@ impl<'w> Judge<'w> {
 
     /// What a document's allow statements name.
     pub fn mask(&self, doc: DocId) -> ActionMask {
-        self.masks[doc.0 as usize]
+        self.world.documents.get(doc).gist.mask
     }
 
     /// The guardrails of an account.

@@ -2,12 +2,15 @@
 
 mod actions;
 mod attributes;
+mod catalogues;
 mod documents;
 mod escalation;
 mod facts;
+mod gist;
 mod judge;
 mod organization;
 pub mod policy;
+mod powers;
 pub mod query;
 mod read;
 pub mod simulate;

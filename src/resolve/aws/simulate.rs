@@ -222,9 +222,7 @@ fn name(place: &StatementRef, sets: &PolicySets<'_>) -> Value {
         PolicyKind::Resource => "resource_policy".to_owned(),
         PolicyKind::Endpoint => format!("endpoint_policies[{policy}]"),
     };
-    let sid = place
-        .of(sets)
-        .and_then(|statement| statement.sid.as_deref());
+    let sid = place.of(sets).and_then(|statement| statement.sid);
     match sid {
         Some(sid) => json!({"policy": text, "statement": place.statement, "sid": sid}),
         None => json!({"policy": text, "statement": place.statement}),

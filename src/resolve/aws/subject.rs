@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::documents::{DocId, Source};
 use super::organization::GuardrailKind;
@@ -67,7 +68,7 @@ pub struct Subject<'w> {
     /// Its policies.
     pub held: Vec<Held<'w>>,
     /// Distinct documents of them.
-    pub docs: Vec<DocId>,
+    pub docs: SmallVec<[DocId; 4]>,
     /// The same, for the evaluator.
     pub identity: Vec<&'w Policy>,
     /// Its boundary.
@@ -131,9 +132,8 @@ fn policy<'w>(world: &'w World<'w>, doc: DocId) -> Option<&'w Policy> {
 
 fn readable(world: &World<'_>, source: Option<Source<'_>>) -> Option<DocId> {
     let doc = world.documents.id(source?)?;
-    let policy = world.documents.get(doc).policy.as_ref().ok()?;
     // A document with a statement that was lost says more than was read.
-    (!policy.document().lost_statements()).then_some(doc)
+    (!world.documents.get(doc).is_damaged()).then_some(doc)
 }
 
 impl<'w> Subjects<'w> {
@@ -376,7 +376,7 @@ fn of_holder<'w>(
             holder: Some(holder),
             set: None,
             held,
-            docs: Vec::new(),
+            docs: SmallVec::new(),
             identity: Vec::new(),
             limit,
             boundary,
@@ -490,7 +490,7 @@ fn of_set<'w>(
             holder,
             set: Some(set),
             held,
-            docs: Vec::new(),
+            docs: SmallVec::new(),
             identity: Vec::new(),
             limit,
             boundary,

@@ -38,7 +38,7 @@ impl Search<'_, '_> {
     ) {
         for held in &subject.held {
             if let Some(arn) = held.grant.arn.filter(|arn| !is_aws_managed(arn)) {
-                let mut way = self.on(subject, technique, Some(walker), None, &arn);
+                let mut way = self.on(subject, technique, Some(walker), None, arn);
                 if way.verdict != Verdict::No {
                     let limit = self.version(subject, arn, &mut way);
                     best.offer(way, &[limit]);
@@ -129,7 +129,7 @@ impl Search<'_, '_> {
         if technique.target != Target::Boundary && is_aws_managed(&arn) {
             return;
         }
-        let mut way = self.on(subject, technique, Some(walker), None, &arn);
+        let mut way = self.on(subject, technique, Some(walker), None, arn);
         if way.verdict == Verdict::No {
             return;
         }

@@ -1,6 +1,7 @@
 //! Who can be a target: indexes over all subjects.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::super::judge::Judge;
 use super::super::policy::{Named, Policy};
@@ -29,7 +30,7 @@ pub struct Index<'w> {
     /// Roles whose trust names everybody, or everybody but some.
     pub trusts_anyone: Vec<SubjectId>,
     /// Services each role trusts.
-    pub services: FxHashMap<SubjectId, FxHashSet<Sym>>,
+    pub services: FxHashMap<SubjectId, SmallVec<[Sym; 2]>>,
     /// Users by account.
     pub users: FxHashMap<Sym, Vec<SubjectId>>,
     /// Groups by account.
@@ -127,7 +128,7 @@ impl<'w> Index<'w> {
                     }
                     Named::Service(name) => {
                         let services = self.services.entry(id).or_default();
-                        services.insert(Sym::new(name));
+                        services.push(Sym::new(name));
                     }
                     Named::Federated(_) | Named::Canonical(_) | Named::Dead(_) => {}
                 }

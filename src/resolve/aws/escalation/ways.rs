@@ -36,14 +36,14 @@ impl Search<'_, '_> {
             Target::Own => {
                 let target = Some(walker);
                 best.offer(
-                    self.on(subject, technique, target, None, &subject.arn),
+                    self.on(subject, technique, target, None, subject.arn),
                     &[self.ceiling(subject)],
                 );
             }
             Target::OwnPolicy => {
                 for held in &subject.held {
                     if let Some(arn) = held.grant.arn.filter(|arn| !is_aws_managed(arn)) {
-                        let way = self.on(subject, technique, Some(walker), None, &arn);
+                        let way = self.on(subject, technique, Some(walker), None, arn);
                         best.offer(way, &[self.ceiling(subject)]);
                     }
                 }
@@ -54,7 +54,7 @@ impl Search<'_, '_> {
                     let target = self.judge.subjects.get(*group);
                     let name = target.holder.map(|holder| holder.name);
                     if name.is_some_and(|name| groups.is_some_and(|own| own.contains(&name))) {
-                        let way = self.on(subject, technique, Some(walker), None, &target.arn);
+                        let way = self.on(subject, technique, Some(walker), None, target.arn);
                         best.offer(way, &[self.ceiling(subject)]);
                     }
                 }
@@ -124,12 +124,12 @@ impl Search<'_, '_> {
         technique: &Technique,
         target: Option<SubjectId>,
         holder: Option<SubjectId>,
-        arn: &str,
+        arn: Sym,
     ) -> Best {
         let mut verdict = Verdict::Yes;
         for need in &technique.needs {
             for place in &need.on {
-                verdict = verdict.min(self.need(subject, need, place, arn, holder, &[]));
+                verdict = verdict.min(self.need(subject, need, place, &arn, holder, &[]));
                 if verdict == Verdict::No {
                     return Best::none();
                 }
@@ -139,7 +139,7 @@ impl Search<'_, '_> {
             verdict,
             target,
             holder,
-            reached: Sym::new(arn),
+            reached: arn,
             targets: 1,
             ..Best::none()
         }
@@ -194,7 +194,7 @@ impl Search<'_, '_> {
             let Some(own) = self.fits(technique, target) else {
                 continue;
             };
-            let way = self.on(subject, technique, Some(*id), None, &target.arn);
+            let way = self.on(subject, technique, Some(*id), None, target.arn);
             best.offer(way, &[*verdict, own]);
             if best.verdict == Verdict::Yes {
                 return;
@@ -308,7 +308,7 @@ impl Search<'_, '_> {
             match &mut way {
                 None => {
                     let role = self.judge.subjects.get(*id);
-                    let own = self.on(subject, technique, Some(*id), None, &role.arn);
+                    let own = self.on(subject, technique, Some(*id), None, role.arn);
                     if own.verdict == Verdict::No {
                         return;
                     }
@@ -342,7 +342,7 @@ impl Search<'_, '_> {
             let Some(own) = self.fits(technique, target) else {
                 continue;
             };
-            let mut way = self.on(subject, technique, Some(id), None, &target.arn);
+            let mut way = self.on(subject, technique, Some(id), None, target.arn);
             if way.verdict == Verdict::No {
                 continue;
             }
@@ -423,7 +423,7 @@ impl Search<'_, '_> {
                 if doors.as_ref().is_some_and(|doors| !doors.contains(role)) {
                     continue;
                 }
-                let mut way = self.on(subject, technique, Some(*role), Some(*role), &policy.arn);
+                let mut way = self.on(subject, technique, Some(*role), Some(*role), policy.arn);
                 if technique.assumable && way.verdict != Verdict::No {
                     way.verdict = way.verdict.min(self.assumes(subject, *role));
                 }
@@ -452,7 +452,7 @@ impl Search<'_, '_> {
         let reached = center
             .instance
             .unwrap_or_else(|| Sym::new("arn:aws:sso:::instance/*"));
-        let mut way = self.on(subject, technique, None, None, &reached);
+        let mut way = self.on(subject, technique, None, None, reached);
         if !here {
             way.weaken("Identity Center is administered from this account");
         }
@@ -472,7 +472,7 @@ impl Best {
             residuals: Vec::new(),
             target: None,
             holder: None,
-            reached: Sym::new(""),
+            reached: Sym::default(),
             targets: 0,
             shown: Vec::new(),
         }

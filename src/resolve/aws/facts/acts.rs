@@ -1,6 +1,7 @@
 //! Whether a grant lets its holder do anything at all.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use super::super::judge::PROBE;
 use super::super::policy::{Action, Pattern, Policy, Statement, Text, resource_pattern};
@@ -234,6 +235,16 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
         if statement.effect != Effect::Allow {
             continue;
         }
+        let variables = has_variables(statement).then(|| Pattern::literal(own));
+        if cut.boundary.is_none() && cut.spared.is_none() {
+            // Nearly always, and then the first pair will do.
+            cross(
+                actions(statement),
+                variables.iter().chain(resources(statement)),
+                take,
+            )?;
+            continue;
+        }
         let (mut actions, mut resources) = patterns(statement);
         if let Some(spared) = cut.spared {
             if !spared.actions.is_empty() {
@@ -243,11 +254,9 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
                 resources = meet(&resources, &spared.resources);
             }
         }
-        if has_variables(statement) {
-            resources.insert(0, Pattern::literal(own));
-        }
+        resources.splice(0..0, variables);
         let Some(boundary) = cut.boundary else {
-            cross(&actions, &resources, take)?;
+            cross(actions.iter(), resources.iter(), take)?;
             continue;
         };
         for limit in &boundary.document().statements {
@@ -257,7 +266,7 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
             let (allowed, within) = patterns(limit);
             let actions = meet(&actions, &allowed);
             if !actions.is_empty() {
-                cross(&actions, &meet(&resources, &within), take)?;
+                cross(actions.iter(), meet(&resources, &within).iter(), take)?;
             }
         }
     }
@@ -310,22 +319,32 @@ fn both(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
     met
 }
 
+/// The actions a statement gives, as patterns: anything where it names what it does not
+/// give.
+fn actions(statement: &Statement) -> impl Iterator<Item = &Pattern> + Clone {
+    static ANYTHING: LazyLock<[Pattern; 2]> =
+        LazyLock::new(|| [Pattern::action(&format!("{PROBE}:*")), Pattern::action("*")]);
+    let not = statement.actions.not;
+    let anything = not.then(|| ANYTHING.iter());
+    let own = (!not).then(|| statement.actions.list.iter().map(|own| own.pattern()));
+    anything
+        .into_iter()
+        .flatten()
+        .chain(own.into_iter().flatten())
+}
+
+/// The resources a statement is about, as patterns.
+fn resources(statement: &Statement) -> impl Iterator<Item = &Pattern> + Clone {
+    static ANYTHING: LazyLock<Pattern> = LazyLock::new(|| resource_pattern("*"));
+    let named = statement.resources.as_ref().filter(|list| !list.not);
+    let anything = named.is_none().then(|| &*ANYTHING);
+    let own = named.into_iter().flat_map(|list| &list.patterns);
+    anything.into_iter().chain(own.map(Text::widest))
+}
+
 fn patterns(statement: &Statement) -> (Vec<Pattern>, Vec<Pattern>) {
-    let anything = || vec![Pattern::action(&format!("{PROBE}:*")), Pattern::action("*")];
-    let actions = if statement.actions.not {
-        anything()
-    } else {
-        statement.actions.patterns().collect()
-    };
-    let resources = match &statement.resources {
-        Some(list) if !list.not => list
-            .patterns
-            .iter()
-            .map(|one| one.widest().clone())
-            .collect(),
-        _ => vec![resource_pattern("*")],
-    };
-    (actions, resources)
+    let actions = actions(statement).cloned().collect();
+    (actions, resources(statement).cloned().collect())
 }
 
 fn meet(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
@@ -340,9 +359,13 @@ fn meet(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
         .collect()
 }
 
-fn cross(actions: &[Pattern], resources: &[Pattern], take: &mut Taker<'_>) -> ControlFlow<()> {
-    for action in actions.iter().take(12) {
-        for resource in resources.iter().take(4) {
+fn cross<'p>(
+    actions: impl Iterator<Item = &'p Pattern>,
+    resources: impl Iterator<Item = &'p Pattern> + Clone,
+    take: &mut Taker<'_>,
+) -> ControlFlow<()> {
+    for action in actions.take(12) {
+        for resource in resources.clone().take(4) {
             take(action.sample(PROBE), resource.sample(PROBE))?;
         }
     }

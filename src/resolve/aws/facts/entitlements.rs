@@ -1,9 +1,8 @@
 //! Entitlements: every policy somebody has, and every assignment.
 
-use super::super::actions::{ActionId, ActionMask};
+use super::super::actions::ActionMask;
 use super::super::documents::DocId;
-use super::super::judge::PROBE;
-use super::super::policy::Policy;
+use super::super::policy::{Policy, permission_set};
 use super::super::subject::{Held, Limit, Subject, SubjectId, SubjectKind};
 use super::super::tiers::{Reading, Wearing, Worth};
 use super::super::world::is_aws_managed;
@@ -21,15 +20,6 @@ struct Effective {
     tier: Tier,
 }
 
-/// A single power that has an attribute of its own.
-struct Power {
-    /// The attribute.
-    name: &'static str,
-    action: ActionId,
-    /// What stands for any resource.
-    resource: String,
-}
-
 impl<'w> Facts<'w, '_> {
     pub(super) fn add_entitlements(&mut self) {
         let subjects = self.subjects;
@@ -40,9 +30,8 @@ impl<'w> Facts<'w, '_> {
             let Some(identity) = self.identities.get(&id).copied() else {
                 continue;
             };
-            let powers = self.powers(id, subject);
             for held in &subject.held {
-                self.add_held(id, subject, held, identity, &powers);
+                self.add_held(id, subject, held, identity);
             }
         }
     }
@@ -53,7 +42,6 @@ impl<'w> Facts<'w, '_> {
         subject: &Subject<'w>,
         held: &Held<'w>,
         identity: IdentityRef,
-        powers: &[Power],
     ) {
         let grant = held.grant;
         let mechanism = match (held.via, grant.arn) {
@@ -109,7 +97,7 @@ impl<'w> Facts<'w, '_> {
         }
         let effective = self.effective(id, subject, held);
         if effective.verdict != Verdict::No {
-            self.put_powers(&mut fact, subject, held, powers);
+            self.put_powers(&mut fact, id, subject, held);
         }
         self.put_effective(&mut fact, held, effective);
         if self.carries.contains(&(id, privilege)) || self.carries.contains(&(id, grant.name)) {
@@ -160,7 +148,7 @@ impl<'w> Facts<'w, '_> {
             None => fact.attrs.set("policy_missing", true),
             Some(doc) => {
                 fact.permissions = self.permission_set(doc);
-                let text = &self.texts[doc.0 as usize];
+                let text = self.gist(doc);
                 fact.attrs.set("statements", text.statements);
                 if text.wildcard {
                     fact.attrs.set("wildcard_actions", true);
@@ -176,45 +164,13 @@ impl<'w> Facts<'w, '_> {
         }
     }
 
-    /// The few single powers that rules name, of those a subject has outright over all
-    /// its policies: no grant of it has more.
-    fn powers(&self, id: SubjectId, subject: &Subject<'w>) -> Vec<Power> {
-        const REGION: &str = "eu-west-1";
-        let probes = self.probes;
-        let role = ("iam", "", "role/");
-        let secret = ("secretsmanager", REGION, "secret:");
-        let parameter = ("ssm", REGION, "parameter/");
-        [
-            ("pass_any_role", probes.pass_role, role),
-            ("assume_any_role", probes.assume, role),
-            ("reads_all_secrets", probes.secret, secret),
-            ("reads_all_secrets", probes.parameter, parameter),
-        ]
-        .into_iter()
-        .filter_map(|(name, action, (service, region, kind))| {
-            if !self.judge.reach(id).contains(ActionMask::of(action)) {
-                return None;
-            }
-            let account = subject.account;
-            let resource = format!("arn:aws:{service}:{region}:{account}:{kind}{PROBE}");
-            let asked = self.judge.actions.get(action);
-            let verdict = self.judge.allows(subject, asked, &resource, &[]);
-            (verdict == Verdict::Yes).then_some(Power {
-                name,
-                action,
-                resource,
-            })
-        })
-        .collect()
-    }
-
     /// Those of a subject's powers that one grant gives.
     fn put_powers(
         &self,
         fact: &mut Entitlement,
+        id: SubjectId,
         subject: &Subject<'w>,
         held: &Held<'w>,
-        powers: &[Power],
     ) {
         let Some(doc) = held.doc else {
             return;
@@ -222,7 +178,7 @@ impl<'w> Facts<'w, '_> {
         let Ok(policy) = &self.world.documents.get(doc).policy else {
             return;
         };
-        for power in powers {
+        for power in &self.powers[id.0 as usize] {
             if !self.judge.mask(doc).contains(ActionMask::of(power.action)) {
                 continue;
             }
@@ -241,7 +197,7 @@ impl<'w> Facts<'w, '_> {
     /// The subject's documents that deny, but for this one.
     fn denying(&self, subject: &Subject<'w>, but: DocId) -> impl Iterator<Item = &'w Policy> {
         subject.docs.iter().filter_map(move |other| {
-            let denies = *other != but && self.texts[other.0 as usize].denies;
+            let denies = *other != but && self.gist(*other).denies;
             let policy = self.world.documents.get(*other).policy.as_ref().ok();
             policy.filter(|_| denies)
         })
@@ -262,7 +218,7 @@ impl<'w> Facts<'w, '_> {
                 Some(&format!("the policy's document {NOT_READ}")),
             );
         };
-        let text = &self.texts[doc.0 as usize];
+        let text = self.gist(doc);
         let Ok(policy) = &self.world.documents.get(doc).policy else {
             return none(Verdict::Conditional, Some("the policy cannot be read"));
         };
@@ -279,12 +235,9 @@ impl<'w> Facts<'w, '_> {
             return effective;
         }
         if let Limit::Document(boundary) = subject.limit {
-            tier = tier.min(self.texts[boundary.0 as usize].tier);
+            tier = tier.min(self.gist(boundary).tier);
         }
-        let denies = subject
-            .docs
-            .iter()
-            .any(|doc| self.texts[doc.0 as usize].denies);
+        let denies = subject.docs.iter().any(|doc| self.gist(*doc).denies);
         let rails = self.judge.rails(subject.account);
         let free = subject.limit == Limit::None && !denies && rails.open && rails.rcps.is_empty();
         // The grant with the denies that bear on it.
@@ -419,10 +372,10 @@ impl<'w> Facts<'w, '_> {
         let worth = self.worth[id.0 as usize].clone();
         let mut tier = Tier::None;
         for doc in &subject.docs {
-            tier = tier.max(self.texts[doc.0 as usize].tier);
+            tier = tier.max(self.gist(*doc).tier);
         }
         if let Limit::Document(boundary) = subject.limit {
-            tier = tier.min(self.texts[boundary.0 as usize].tier);
+            tier = tier.min(self.gist(boundary).tier);
         }
         let walker = self
             .subjects
@@ -444,7 +397,7 @@ impl<'w> Facts<'w, '_> {
             let mut all = Vec::new();
             for doc in &subject.docs {
                 if let Ok(policy) = &self.world.documents.get(*doc).policy {
-                    all.extend(super::permissions(policy).permissions);
+                    all.extend(permission_set(policy.document()).permissions);
                 }
             }
             let set = self

@@ -11,43 +11,25 @@ mod perimeter;
 mod tenants;
 mod trusts;
 
-use std::sync::LazyLock;
-
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::Context;
-use super::actions::{ActionId, Actions};
+use super::actions::ActionId;
+use super::catalogues::Catalogues;
 use super::documents::DocId;
 use super::escalation::{self, Escalation, catalogue};
+use super::gist::Gist;
 use super::judge::Judge;
-use super::policy::Policy;
+use super::policy::permission_set;
+use super::powers::Power;
 use super::subject::{SubjectId, Subjects};
-use super::tiers::{Reading, Tiers, Wearing, Worth};
+use super::tiers::{Tiers, Wearing, Worth};
 use super::world::World;
 use crate::model::{
-    Builder, Coverage, Effect, IdentityRef, Inventory, Location, Moment, Permission, PermissionSet,
-    PermissionSetRef, Seen, Sym, System, Tier, Verdict,
+    Builder, Coverage, IdentityRef, Inventory, Location, Moment, PermissionSetRef, Seen, Sym,
+    System, Verdict,
 };
-
-/// What one document says, whoever has it.
-#[derive(Clone, Debug, Default)]
-struct Text {
-    /// Tier below admin.
-    tier: Tier,
-    /// Statements.
-    statements: usize,
-    /// Some statement allows.
-    allows: bool,
-    /// Some statement allows without a condition.
-    allows_plainly: bool,
-    /// Some statement denies.
-    denies: bool,
-    /// Allows `*` on `*`.
-    wildcard: bool,
-    /// Allows by exclusion on `*`.
-    not_action: bool,
-}
 
 /// Builds the facts of all accounts.
 pub(super) struct Facts<'w, 'c> {
@@ -64,9 +46,11 @@ pub(super) struct Facts<'w, 'c> {
     escalates: FxHashMap<SubjectId, Verdict>,
     /// Policies (by source in evidence) that carry a way that works outright.
     carries: FxHashSet<(SubjectId, Sym)>,
-    texts: Vec<Text>,
     sets: Vec<Option<PermissionSetRef>>,
-    probes: Probes,
+    /// What each subject has of the powers that rules name.
+    powers: Vec<Vec<Power>>,
+    /// `sts:AssumeRole`.
+    assume: ActionId,
     context: &'c Context<'c>,
     build: Builder,
     /// Identities of subjects.
@@ -77,42 +61,6 @@ pub(super) struct Facts<'w, 'c> {
     crowds: FxHashMap<Sym, IdentityRef>,
 }
 
-/// Actions asked for single attributes.
-#[derive(Clone, Copy, Debug)]
-struct Probes {
-    pass_role: ActionId,
-    assume: ActionId,
-    secret: ActionId,
-    parameter: ActionId,
-}
-
-/// The built-in catalogues, compiled.
-struct Catalogues {
-    actions: Actions,
-    tiers: Tiers,
-    techniques: Vec<catalogue::Technique>,
-    probes: Probes,
-}
-
-/// They are part of the build and compiled once per process.
-static CATALOGUES: LazyLock<Result<Catalogues, String>> = LazyLock::new(|| {
-    let mut actions = Actions::default();
-    let tiers = Tiers::load(&mut actions)?;
-    let techniques = catalogue::load(&mut actions)?;
-    let probes = Probes {
-        pass_role: actions.know("iam:PassRole")?,
-        assume: actions.know("sts:AssumeRole")?,
-        secret: actions.know("secretsmanager:GetSecretValue")?,
-        parameter: actions.know("ssm:GetParameter")?,
-    };
-    Ok(Catalogues {
-        actions,
-        tiers,
-        techniques,
-        probes,
-    })
-});
-
 /// Everything, from what was read.
 ///
 /// # Errors
@@ -122,24 +70,27 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         actions,
         tiers,
         techniques,
-        probes,
-    } = CATALOGUES.as_ref().map_err(String::clone)?;
+        powers,
+        assume,
+    } = Catalogues::get()?;
     let subjects = Subjects::of(world, context.now);
     let judge = Judge::new(world, &subjects, actions);
-    let worth: Vec<Worth> = (0..subjects.list.len())
+    // Both while the subject's documents are at hand.
+    let (worth, powers): (Vec<Worth>, Vec<Vec<Power>>) = (0..subjects.list.len())
         .into_par_iter()
         .map(|at| {
-            let subject = &subjects.list[at];
+            let (id, subject) = (SubjectId(at as u32), &subjects.list[at]);
             let wearing = Wearing {
                 identity: &subject.identity,
                 bounded: true,
-                mask: judge.reach(SubjectId(at as u32)),
+                mask: judge.reach(id),
             };
-            tiers.worth(&judge, subject, wearing)
+            let worth = tiers.worth(&judge, subject, wearing);
+            (worth, powers.of(&judge, id, subject))
         })
-        .collect();
+        .unzip();
     let escalation::Found { ways, open } =
-        escalation::search(&judge, tiers, techniques, &worth, probes.assume);
+        escalation::search(&judge, tiers, techniques, &worth, *assume);
     let mut escalates: FxHashMap<SubjectId, Verdict> = FxHashMap::default();
     let mut carries = FxHashSet::default();
     // Who gets in like everybody is told at the door, not of each.
@@ -150,15 +101,6 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
             carries.extend(way.evidence.iter().map(|shown| (way.walker, shown.source)));
         }
     }
-    let mut reading = Reading::default();
-    let texts = world
-        .documents
-        .iter()
-        .map(|(_, parsed)| match &parsed.policy {
-            Ok(policy) => text(tiers, policy, &mut reading),
-            Err(_) => Text::default(),
-        })
-        .collect();
     let facts = Facts {
         world,
         judge: &judge,
@@ -170,9 +112,9 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
         open,
         escalates,
         carries,
-        texts,
         sets: vec![None; world.documents.len()],
-        probes: *probes,
+        powers,
+        assume: *assume,
         context,
         build: Builder::new(),
         identities: FxHashMap::default(),
@@ -182,7 +124,7 @@ pub(super) fn resolve(world: &World<'_>, context: &Context<'_>) -> Result<Invent
     Ok(facts.run())
 }
 
-impl Facts<'_, '_> {
+impl<'w> Facts<'w, '_> {
     fn run(mut self) -> Inventory {
         self.add_identities();
         self.add_entitlements();
@@ -227,6 +169,11 @@ impl Facts<'_, '_> {
         })
     }
 
+    /// What a document says.
+    fn gist(&self, doc: DocId) -> &'w Gist {
+        &self.world.documents.get(doc).gist
+    }
+
     /// The permission set of a document, made once.
     fn permission_set(&mut self, doc: DocId) -> Option<PermissionSetRef> {
         let at = doc.0 as usize;
@@ -234,84 +181,10 @@ impl Facts<'_, '_> {
             return Some(known);
         }
         let policy = self.world.documents.get(doc).policy.as_ref().ok()?;
-        let set = self.build.permission_set(permissions(policy));
+        let set = self.build.permission_set(permission_set(policy.document()));
         self.sets[at] = Some(set);
         Some(set)
     }
-}
-
-/// What a document says, whoever has it.
-fn text(tiers: &Tiers, policy: &Policy, reading: &mut Reading) -> Text {
-    let document = policy.document();
-    let mut text = Text {
-        tier: tiers.by_text(document, reading),
-        statements: document.statements.len(),
-        ..Text::default()
-    };
-    for statement in &document.statements {
-        if statement.effect == Effect::Deny {
-            text.denies = true;
-            continue;
-        }
-        text.allows = true;
-        text.allows_plainly |= statement.conditions.is_empty();
-        let everywhere = statement.resources.as_ref().is_some_and(|resources| {
-            resources.not || resources.patterns.iter().any(|one| one.source() == "*")
-        });
-        if everywhere {
-            text.not_action |= statement.actions.not;
-            text.wildcard |= !statement.actions.not
-                && statement
-                    .actions
-                    .list
-                    .iter()
-                    .any(|action| matches!(action.source(), "*" | "*:*"));
-        }
-    }
-    text
-}
-
-/// A document as permissions.
-fn permissions(policy: &Policy) -> PermissionSet {
-    let sorted = |mut list: Vec<Sym>| {
-        list.sort();
-        list.dedup();
-        list.into_boxed_slice()
-    };
-    let of = |statement: &super::policy::Statement| {
-        let resources = statement.resources.as_ref();
-        let condition = (!statement.conditions.is_empty()).then(|| {
-            let mut all: Vec<String> = statement
-                .conditions
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            all.sort();
-            Sym::new(&all.join(" and "))
-        });
-        Permission {
-            effect: statement.effect,
-            actions: sorted(
-                statement
-                    .actions
-                    .list
-                    .iter()
-                    .map(|action| action.sym())
-                    .collect(),
-            ),
-            not_actions: statement.actions.not,
-            resources: sorted(
-                resources
-                    .into_iter()
-                    .flat_map(|resources| &resources.patterns)
-                    .map(super::policy::Text::sym)
-                    .collect(),
-            ),
-            not_resources: resources.is_some_and(|resources| resources.not),
-            condition,
-        }
-    };
-    PermissionSet::new(policy.document().statements.iter().map(of).collect())
 }
 
 /// A gap that makes every verdict of a tenant doubtful.

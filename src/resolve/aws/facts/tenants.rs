@@ -1,7 +1,8 @@
 //! Accounts and their settings.
 
+use super::super::policy::permission_set;
 use super::super::world::HolderKind;
-use super::{Facts, permissions};
+use super::Facts;
 use crate::model::{
     Effect, Guardrails, IdentityKind, Location, Permission, PermissionSet, Sym, System, Tenant,
     Tier,
@@ -142,7 +143,7 @@ impl Facts<'_, '_> {
             for level in levels {
                 let all = level
                     .iter()
-                    .flat_map(|policy| permissions(policy).permissions);
+                    .flat_map(|policy| permission_set(policy.document()).permissions);
                 let (allow, deny): (Vec<_>, Vec<_>) =
                     all.partition(|one| one.effect == Effect::Allow);
                 denied.extend(deny);

@@ -233,7 +233,7 @@ impl<'w> Facts<'w, '_> {
         }
         asked.sort_unstable();
         asked.dedup();
-        let action = self.judge.actions.get(self.probes.assume);
+        let action = self.judge.actions.get(self.assume);
         asked
             .into_iter()
             .filter(|id| *id != role)
@@ -246,7 +246,7 @@ impl<'w> Facts<'w, '_> {
 
     /// Users by account whose policies name sts:AssumeRole.
     fn assumers(&self) -> FxHashMap<Sym, Vec<SubjectId>> {
-        let mask = ActionMask::of(self.probes.assume);
+        let mask = ActionMask::of(self.assume);
         let mut assumers: FxHashMap<Sym, Vec<SubjectId>> = FxHashMap::default();
         for (id, subject) in self.subjects.iter() {
             if subject.kind == SubjectKind::User && self.judge.reach(id).contains(mask) {

@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use smallvec::SmallVec;
+
 use super::document::{Document, DocumentError, Statement};
 use super::element::{Actions, Named, Principals, Resources};
 use super::request::Action;
@@ -14,16 +16,16 @@ use crate::model::{Effect, Sym};
 pub struct Policy {
     document: Arc<Document>,
     /// Statements that may concern any service.
-    anywhere: Box<[u32]>,
+    anywhere: SmallVec<[u32; 2]>,
     /// The others by service: each statement once for each service it names, in order.
-    by_service: Box<[(Sym, u32)]>,
+    by_service: SmallVec<[(Sym, u32); 6]>,
 }
 
 impl Policy {
     /// Compiles a document.
     pub fn new(document: Document) -> Self {
-        let mut anywhere = Vec::new();
-        let mut by_service: Vec<(Sym, u32)> = Vec::with_capacity(document.statements.len());
+        let mut anywhere = SmallVec::new();
+        let mut by_service: SmallVec<[(Sym, u32); 6]> = SmallVec::new();
         for (index, statement) in (0..).zip(&document.statements) {
             let list = &statement.actions.list;
             if statement.actions.not || list.iter().any(|entry| entry.service().is_none()) {
@@ -39,8 +41,8 @@ impl Policy {
         }
         by_service.dedup();
         Policy {
-            anywhere: anywhere.into(),
-            by_service: by_service.into(),
+            anywhere,
+            by_service,
             document: Arc::new(document),
         }
     }

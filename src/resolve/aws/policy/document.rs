@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::condition::Condition;
 use super::element::{Actions, Principals, Resources};
 use super::plain::{self, Given};
-use crate::model::Effect;
+use crate::model::{Effect, Sym};
 
 /// Documents longer than this many bytes are refused. AWS stores at most 40 KiB.
 const MAX_LENGTH: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// `Sid`, where there is one that is not empty.
-    pub sid: Option<Box<str>>,
+    pub sid: Option<Sym>,
     /// Gives or takes.
     pub effect: Effect,
     /// Whom it concerns; `None` outside resource policies.
@@ -440,7 +440,7 @@ impl<'a> Reader<'a> {
             sid: sid
                 .and_then(|sid| self.word(sid, words))
                 .filter(|sid| !sid.is_empty())
-                .map(Into::into),
+                .map(|sid| Sym::new(&sid)),
             effect,
             principals,
             actions,

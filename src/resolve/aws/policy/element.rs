@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use super::document::Reader;
 use super::pattern::{Pattern, Reach};
@@ -18,12 +19,15 @@ const SHORT_LIST: usize = 8;
 const REMEMBERED: usize = 4096;
 
 /// `Action` or `NotAction`.
+///
+/// Lists are short: kept in their statement they cost no memory of their own, and a
+/// statement is judged where it lies.
 #[derive(Clone, Debug)]
 pub struct Actions {
     /// The list names what is not meant.
     pub not: bool,
     /// The entries in the order written.
-    pub list: Box<[Arc<ActionPattern>]>,
+    pub list: SmallVec<[Arc<ActionPattern>; 4]>,
     /// The same for searching; none for short lists, which are gone through.
     index: Option<Box<Index>>,
 }
@@ -106,7 +110,7 @@ impl ActionPattern {
 
 impl Actions {
     pub(super) fn new(not: bool, source: &[impl AsRef<str>]) -> Self {
-        let list: Box<[_]> = source
+        let list: SmallVec<[_; 4]> = source
             .iter()
             .map(|text| ActionPattern::of(text.as_ref()))
             .collect();
@@ -181,7 +185,7 @@ pub struct Resources {
     /// The list names what is not meant.
     pub not: bool,
     /// The patterns.
-    pub patterns: Box<[Text]>,
+    pub patterns: SmallVec<[Text; 2]>,
 }
 
 impl Resources {

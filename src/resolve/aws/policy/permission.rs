@@ -2,22 +2,23 @@
 
 use super::condition::Condition;
 use super::document::{Document, Statement};
+use super::variables::Text;
 use crate::model::{Permission, PermissionSet, Sym};
 
-/// The statements of a document in canonical order and spelling. Principals are no
+/// The statements of a document in canonical order. Principals are no
 /// part of it: it says what is allowed, not to whom.
 pub fn permission_set(document: &Document) -> PermissionSet {
     PermissionSet::new(document.statements.iter().map(permission).collect())
 }
 
 fn permission(statement: &Statement) -> Permission {
-    let actions = statement.actions.list.iter().map(|own| own.source());
+    let actions = statement.actions.list.iter().map(|own| own.sym());
     let (resources, not_resources) = match &statement.resources {
-        Some(resources) => {
-            let list = resources.patterns.iter().map(|text| text.source());
-            (sorted(list), resources.not)
-        }
-        None => (sorted(["*"].into_iter()), false),
+        Some(resources) => (
+            sorted(resources.patterns.iter().map(Text::sym)),
+            resources.not,
+        ),
+        None => (sorted([Sym::of("*")].into_iter()), false),
     };
     Permission {
         effect: statement.effect,
@@ -29,27 +30,18 @@ fn permission(statement: &Statement) -> Permission {
     }
 }
 
-fn sorted<'a>(list: impl Iterator<Item = &'a str>) -> Box<[Sym]> {
-    let mut list: Vec<Sym> = list.map(Sym::new).collect();
+fn sorted(list: impl Iterator<Item = Sym>) -> Box<[Sym]> {
+    let mut list: Vec<Sym> = list.collect();
     list.sort_unstable();
     list.dedup();
     list.into()
 }
 
-/// All conditions of a statement as one text: AWS's spelling of operators, keys in
-/// lower case, values and conditions sorted.
+/// All conditions of a statement as one text, as the document spells them: what they
+/// amount to is compared by whoever compares two states, beside what is left of them
+/// in verdicts.
 fn condition(conditions: &[Condition]) -> Option<Sym> {
-    let mut texts: Vec<String> = conditions
-        .iter()
-        .map(|condition| {
-            let mut values: Vec<&str> = condition.source.iter().map(|value| &**value).collect();
-            values.sort_unstable();
-            values.dedup();
-            let (operator, key) = (&condition.operator, condition.folded_key());
-            let values: String = values.iter().map(|value| format!(", {value:?}")).collect();
-            format!("{operator}({key}{values})")
-        })
-        .collect();
+    let mut texts: Vec<String> = conditions.iter().map(ToString::to_string).collect();
     texts.sort_unstable();
     texts.dedup();
     (!texts.is_empty()).then(|| Sym::from(texts.join(" and ")))
@@ -60,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spelling_and_order_do_not_matter() {
+    fn order_and_lists_of_one_do_not_matter() {
         let read = |text: &str| permission_set(&Document::parse(text).unwrap());
         let one = read(
             r#"{"Statement": [
@@ -78,14 +70,14 @@ mod tests {
         let same = read(
             r#"{"Statement": [
                 {"Effect": "Deny", "NotAction": ["iam:*"], "NotResource": ["a", "b"],
-                 "Condition": {"bool": {"AWS:securetransport": "false"},
-                               "stringequals": {"aws:principaltag/t": ["x", "y"]}}},
+                 "Condition": {"Bool": {"aws:SecureTransport": "false"},
+                               "StringEquals": {"aws:PrincipalTag/T": ["y", "x"]}}},
                 {"Effect": "Allow", "Action": ["s3:Get*", "s3:Put*"], "Resource": ["*"]}]}"#,
         );
         assert_eq!(one, same);
         assert_eq!(
             one.permissions[1].condition.unwrap(),
-            r#"Bool(aws:securetransport, "false") and StringEquals(aws:principaltag/t, "x", "y")"#
+            r#"Bool(aws:SecureTransport, "false") and StringEquals(aws:PrincipalTag/T, "y", "x")"#
         );
     }
 }

@@ -67,13 +67,13 @@ pub enum PrincipalKind {
 pub struct Principal {
     kind: PrincipalKind,
     /// As given.
-    text: Box<str>,
-    partition: Box<str>,
-    account: Box<str>,
+    text: Sym,
+    partition: Sym,
+    account: Sym,
     /// `aws:PrincipalArn`: for a session, the role.
-    arn: Box<str>,
+    arn: Sym,
     /// User, role, provider or service name, without path.
-    name: Box<str>,
+    name: Sym,
     service_linked: bool,
 }
 
@@ -83,11 +83,11 @@ impl Principal {
     pub fn parse(text: &str) -> Result<Self, String> {
         let make = |kind, account: &str, arn: &str, name: &str| Principal {
             kind,
-            text: text.into(),
-            partition: arn.split(':').nth(1).unwrap_or("aws").into(),
-            account: account.into(),
-            arn: arn.into(),
-            name: name.into(),
+            text: Sym::new(text),
+            partition: Sym::new(arn.split(':').nth(1).unwrap_or("aws")),
+            account: Sym::new(account),
+            arn: Sym::new(arn),
+            name: Sym::new(name),
             service_linked: false,
         };
         if text == "*" {

@@ -55,7 +55,8 @@ impl Style {
 /// A pattern that may have variables in it.
 #[derive(Clone, Debug)]
 pub struct Text {
-    source: Box<str>,
+    /// Interned: what the facts say of a policy is made of the same texts.
+    source: Sym,
     style: Style,
     /// The document's version has variables.
     variables: bool,
@@ -96,7 +97,7 @@ impl Text {
     /// The text `source`; `variables` says whether the document's version has them.
     pub fn new(source: &str, style: Style, variables: bool) -> Self {
         Text {
-            source: source.into(),
+            source: Sym::new(source),
             style,
             variables,
             compiled: OnceLock::new(),
@@ -115,12 +116,13 @@ impl Text {
 
     /// The text as the policy has it, interned.
     pub fn sym(&self) -> Sym {
-        Sym::new(&self.source)
+        self.source
     }
 
     /// Whether variables occur.
     pub fn has_variables(&self) -> bool {
-        !self.compiled().parts.is_empty()
+        // Compiled only where it may have some.
+        self.variables && self.source.contains("${") && !self.compiled().parts.is_empty()
     }
 
     /// The pattern, with `*` for every variable.
@@ -138,7 +140,7 @@ impl Text {
     }
 
     fn matches_folded(&self, value: &str, request: &Request<'_>) -> Verdict {
-        if !self.widest().matches(value) {
+        if !self.may_match(value) || !self.widest().matches(value) {
             return Verdict::No;
         }
         if !self.has_variables() {
@@ -150,6 +152,23 @@ impl Text {
             Some((_, true)) => Verdict::Yes,
             Some((_, false)) => Verdict::Conditional,
         }
+    }
+
+    /// Whether `value` begins as every match does. Almost everything a policy names is
+    /// something else than what is asked about, and this tells it without compiling.
+    fn may_match(&self, value: &str) -> bool {
+        if self.style.fold_case || self.compiled.get().is_some() {
+            return true;
+        }
+        let source = self.source.as_str().as_bytes();
+        let special = |byte: &u8| match byte {
+            b'*' | b'?' => self.style.wildcards,
+            // A variable, or an escape.
+            b'$' => self.variables,
+            _ => false,
+        };
+        let fixed = source.iter().position(special).unwrap_or(source.len());
+        value.as_bytes().starts_with(&source[..fixed])
     }
 
     /// The pattern for `request`, with `*` for values that are not known, and whether
