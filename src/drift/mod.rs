@@ -5,6 +5,7 @@
 //! is therefore never mistaken for a changed world.
 
 mod baseline;
+mod compare;
 mod diff;
 mod exception;
 mod gate;
