@@ -27,6 +27,9 @@ struct Issuers {
 /// The subjects that meet a set of claims, and how.
 type Fitting = Vec<(IdentityRef, Fit)>;
 
+/// Trusts by whom they let become.
+type Doors<'i> = FxHashMap<IdentityRef, Vec<&'i Trust>>;
+
 impl Join<'_> {
     /// X1 and X8, and X3 for clusters whose issuer is known.
     pub(super) fn web_identities(&mut self) {
@@ -317,13 +320,25 @@ impl Join<'_> {
             .filter(|trust| trust.kind == TrustKind::Service && trust.verdict != Verdict::No)
             .map(|trust| (trust.target, trust.trustee))
             .collect();
+        // What lets whom in, for the target roles of pod identities alone.
+        let mut doors: Doors<'_> = inventory
+            .trusts
+            .iter()
+            .filter(|trust| text(&trust.attrs, self.names.through_role).is_some())
+            .map(|trust| (trust.target, Vec::new()))
+            .collect();
+        for trust in &inventory.trusts {
+            if let Some(doors) = doors.get_mut(&trust.target) {
+                doors.push(trust);
+            }
+        }
         for (at, trust) in (0..).zip(&inventory.trusts) {
             if trust.kind != TrustKind::ServiceAccount || trust.verdict == Verdict::No {
                 continue;
             }
             match trust.system {
                 System::Aws => {
-                    let Some(back) = self.trusts_back(trust, &services) else {
+                    let Some(back) = self.trusts_back(trust, &services, &doors) else {
                         self.dies(at, "not-trusted-back", None);
                         continue;
                     };
@@ -362,6 +377,7 @@ impl Join<'_> {
         &self,
         trust: &Trust,
         services: &FxHashSet<(IdentityRef, Sym)>,
+        doors: &Doors<'_>,
     ) -> Option<(Verdict, Option<Sym>)> {
         let service = text(&trust.attrs, self.names.through_service)?;
         let Some(through) = text(&trust.attrs, self.names.through_role) else {
@@ -380,13 +396,13 @@ impl Join<'_> {
             let note = format!("that role admits {through}");
             return Some((Verdict::Conditional, Some(Sym::new(&note))));
         }
-        let admits = self.inventory.trusts.iter().filter(|back| {
+        let admits = doors.get(&trust.target)?.iter().filter(|back| {
             let known = back.source.is_some_and(|source| roles.contains(&source));
             let account = back.kind == TrustKind::Tenant
                 && roles
                     .iter()
                     .any(|role| back.trustee_tenant == Some(self.inventory.identity(*role).tenant));
-            back.target == trust.target && (known || account)
+            known || account
         });
         admits
             .map(|back| match (back.kind, back.verdict) {
