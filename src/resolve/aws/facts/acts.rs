@@ -1,5 +1,6 @@
 //! Whether a grant lets its holder do anything at all.
 
+use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
@@ -154,13 +155,9 @@ impl Limits {
     /// Takes in what the allows of one level let through.
     fn pass(&mut self, level: &[&Policy]) {
         let (mut actions, mut resources) = (Vec::new(), Vec::new());
-        let statements = level
-            .iter()
-            .flat_map(|policy| &policy.document().statements);
-        for statement in statements.filter(|one| one.effect == Effect::Allow) {
-            let (some, on) = patterns(statement);
-            actions.extend(some);
-            resources.extend(on);
+        for statement in level.iter().flat_map(|policy| allowing(policy)) {
+            actions.extend(self::actions(statement).cloned());
+            resources.extend(self::resources(statement).cloned());
         }
         self.layers.push((actions, resources));
     }
@@ -231,42 +228,43 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
     {
         return ControlFlow::Continue(());
     }
-    for statement in &policy.document().statements {
-        if statement.effect != Effect::Allow {
-            continue;
-        }
-        let variables = has_variables(statement).then(|| Pattern::literal(own));
-        if cut.boundary.is_none() && cut.spared.is_none() {
+    let limits = cut
+        .boundary
+        .map(|boundary| allowing(boundary).map(patterns));
+    let limits: Option<Vec<_>> = limits.map(Iterator::collect);
+    for statement in allowing(policy) {
+        let own = has_variables(statement).then(|| Pattern::literal(own));
+        if limits.is_none() && cut.spared.is_none() {
             // Nearly always, and then the first pair will do.
             cross(
                 actions(statement),
-                variables.iter().chain(resources(statement)),
+                own.iter().chain(resources(statement)),
                 take,
             )?;
             continue;
         }
         let (mut actions, mut resources) = patterns(statement);
+        let (some, on);
         if let Some(spared) = cut.spared {
             if !spared.actions.is_empty() {
-                actions = meet(&actions, &spared.actions);
+                some = meet(&actions, &spared.actions);
+                actions = some.iter().collect();
             }
             if !spared.resources.is_empty() {
-                resources = meet(&resources, &spared.resources);
+                on = meet(&resources, &spared.resources);
+                resources = on.iter().collect();
             }
         }
-        resources.splice(0..0, variables);
-        let Some(boundary) = cut.boundary else {
-            cross(actions.iter(), resources.iter(), take)?;
+        resources.splice(0..0, &own);
+        let Some(limits) = &limits else {
+            cross(actions.into_iter(), resources.into_iter(), take)?;
             continue;
         };
-        for limit in &boundary.document().statements {
-            if limit.effect != Effect::Allow {
-                continue;
-            }
-            let (allowed, within) = patterns(limit);
-            let actions = meet(&actions, &allowed);
+        for (allowed, within) in limits {
+            let actions = meet(&actions, allowed);
             if !actions.is_empty() {
-                cross(actions.iter(), meet(&resources, &within).iter(), take)?;
+                let resources = meet(&resources, within);
+                cross(actions.iter(), resources.iter(), take)?;
             }
         }
     }
@@ -275,11 +273,9 @@ fn samples(policy: &Policy, cut: Cut<'_>, own: &str, take: &mut Taker<'_>) -> Co
 
 /// As [`samples`], of all that the limits let through. Breaks where not all was taken.
 fn left(policy: &Policy, limits: &Limits, own: &str, take: &mut Taker<'_>) -> ControlFlow<()> {
-    for statement in &policy.document().statements {
-        if statement.effect != Effect::Allow {
-            continue;
-        }
-        let (mut actions, mut resources) = patterns(statement);
+    for statement in allowing(policy) {
+        let mut actions: Vec<Pattern> = actions(statement).cloned().collect();
+        let mut resources: Vec<Pattern> = resources(statement).cloned().collect();
         for (some, on) in &limits.layers {
             let many = actions.len() * some.len() + resources.len() * on.len();
             if many > MAX_CUT {
@@ -319,6 +315,11 @@ fn both(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
     met
 }
 
+fn allowing(policy: &Policy) -> impl Iterator<Item = &Statement> {
+    let statements = policy.document().statements.iter();
+    statements.filter(|statement| statement.effect == Effect::Allow)
+}
+
 /// The actions a statement gives, as patterns: anything where it names what it does not
 /// give.
 fn actions(statement: &Statement) -> impl Iterator<Item = &Pattern> + Clone {
@@ -342,20 +343,15 @@ fn resources(statement: &Statement) -> impl Iterator<Item = &Pattern> + Clone {
     anything.into_iter().chain(own.map(Text::widest))
 }
 
-fn patterns(statement: &Statement) -> (Vec<Pattern>, Vec<Pattern>) {
-    let actions = actions(statement).cloned().collect();
-    (actions, resources(statement).cloned().collect())
+fn patterns(statement: &Statement) -> (Vec<&Pattern>, Vec<&Pattern>) {
+    (actions(statement).collect(), resources(statement).collect())
 }
 
-fn meet(left: &[Pattern], right: &[Pattern]) -> Vec<Pattern> {
+fn meet(left: &[&Pattern], right: &[impl Borrow<Pattern>]) -> Vec<Pattern> {
+    let right = || right.iter().take(24).map(Borrow::borrow);
     left.iter()
         .take(12)
-        .flat_map(|one| {
-            right
-                .iter()
-                .take(24)
-                .filter_map(|two| one.intersection(two))
-        })
+        .flat_map(|one| right().filter_map(|two| one.intersection(two)))
         .collect()
 }
 
