@@ -81,14 +81,20 @@ impl Principal {
     /// Reads an ARN (user, role, session, federated user, root, identity provider), an
     /// account number (its root), a service name, or `*`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let make = |kind, account: &str, arn: &str, name: &str| Principal {
-            kind,
-            text: Sym::new(text),
-            partition: Sym::new(arn.split(':').nth(1).unwrap_or("aws")),
-            account: Sym::new(account),
-            arn: Sym::new(arn),
-            name: Sym::new(name),
-            service_linked: false,
+        let make = |kind, account: &str, arn: &str, name: &str| {
+            let whole = Sym::new(text);
+            Principal {
+                kind,
+                text: whole,
+                partition: match arn.split(':').nth(1) {
+                    Some("aws") | None => Sym::of("aws"),
+                    Some(other) => Sym::new(other),
+                },
+                account: Sym::new(account),
+                arn: if arn == text { whole } else { Sym::new(arn) },
+                name: Sym::new(name),
+                service_linked: false,
+            }
         };
         if text == "*" {
             return Ok(make(PrincipalKind::Anonymous, "", "", ""));
