@@ -499,3 +499,33 @@ fn one_badly_shaped_element_of_any_list_costs_itself_alone() {
     let assigned = |one: &&tenure::model::Entitlement| one.mechanism == "assignment";
     assert_eq!(facts.entitlements.iter().filter(assigned).count(), 1);
 }
+
+#[test]
+fn a_second_factor_is_required_only_where_it_must_be_there() {
+    for (operator, value, required) in [
+        ("Bool", "true", true),
+        ("Bool", "false", false),
+        // Whoever comes with long-lived keys has no such key in the request.
+        ("BoolIfExists", "true", false),
+    ] {
+        let trust = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": {"AWS": "arn:aws:iam::111122223333:user/u"},
+                "Condition": {operator: {"aws:MultiFactorAuthPresent": value}},
+            }],
+        });
+        let details = serde_json::json!({
+            "UserDetailList": [], "GroupDetailList": [], "Policies": [],
+            "RoleDetailList": [{
+                "Path": "/", "RoleName": "r", "RoleId": "AROA1",
+                "Arn": "arn:aws:iam::111122223333:role/r",
+                "AssumeRolePolicyDocument": trust,
+            }],
+        });
+        let facts = resolve_files(&[("x.json", &details.to_string())], &Config::default());
+        let found = facts.trusts[0].attrs.get(Sym::new("mfa_required"));
+        assert_eq!(found, Some(&required.into()), "{operator} {value}");
+    }
+}

@@ -311,7 +311,15 @@ impl<'w> Facts<'w, '_> {
         }
         fact.attrs
             .set("external_id", claim("external-id").is_some());
-        fact.attrs.set("mfa_required", claim("mfa").is_some());
+        // `false` lets in those without one.
+        let second_factor = |claim: &Claim| {
+            claim
+                .values
+                .iter()
+                .all(|value| value.eq_ignore_ascii_case("true"))
+        };
+        fact.attrs
+            .set("mfa_required", claim("mfa").is_some_and(second_factor));
         if claim("source-identity").is_some() {
             fact.attrs.set("source_identity", true);
         }
