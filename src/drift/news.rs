@@ -177,7 +177,8 @@ pub fn findings(
                 format!("`{}` has new standing access: {}", record.who, record.what)
             }
             _ if record.is_guardrails() => format!(
-                "the guardrails of `{}` let more through{}: {details}",
+                "the {} of `{}` let more through{}: {details}",
+                record.what,
                 record.who,
                 match change.kind {
                     ChangeKind::PossiblyWidened => ", as far as can be told",

@@ -3,12 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Activation, Attrs, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet,
+    Activation, Attrs, Bounded, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet,
     PermissionSetRef, Sym, System, Tier, Trust, Value, Verdict,
 };
 
-/// What the guardrails of a tenant are called.
-const GUARDRAILS: &str = "guardrails";
 /// What stands between the claims of a trust, all of which must be presented.
 const CLAIM_AND: &str = " & ";
 /// What stands behind a claim whose value may be written in any case.
@@ -91,9 +89,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether it is what bounds everybody of a tenant.
+    /// Whether it is what bounds everybody of a tenant, or all it holds.
     pub(super) fn is_guardrails(&self) -> bool {
-        self.key.kind == FactKind::Source && self.what == GUARDRAILS
+        let all = [Bounded::Holders, Bounded::Resources];
+        self.key.kind == FactKind::Source && all.iter().any(|one| self.what == one.as_str())
     }
 
     /// A record of which nothing more is said; `place` is system and tenant.
@@ -250,7 +249,7 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             ..Record::new(
                 (fact.system, fact.tenant),
                 fact.tenant,
-                GUARDRAILS.to_owned(),
+                fact.bounded.as_str().to_owned(),
                 inventory.guardrails_key(fact),
             )
         });

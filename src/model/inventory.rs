@@ -29,16 +29,40 @@ pub struct Tenant {
     pub location: Option<Location>,
 }
 
-/// What bounds everybody of a tenant, whatever they hold.
+/// What guardrails bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bounded {
+    /// Everybody of the tenant, whatever they reach.
+    #[default]
+    Holders,
+    /// Whoever reaches what the tenant holds.
+    Resources,
+}
+
+/// What bounds everybody, whatever they hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guardrails {
     /// The system.
     pub system: System,
     /// Account, organisation, cluster or vault.
     pub tenant: Sym,
+    /// Whom.
+    #[serde(default)]
+    pub bounded: Bounded,
     /// What is let through, level by level: all of them must allow, and none deny. At
     /// least one.
     pub levels: Vec<PermissionSetRef>,
+}
+
+impl Bounded {
+    /// The name in reports, which is part of the key.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Bounded::Holders => "guardrails",
+            Bounded::Resources => "guardrails of resources",
+        }
+    }
 }
 
 /// Everything that was resolved. Tables are in a fixed order, so equal input gives
@@ -59,7 +83,7 @@ pub struct Inventory {
     pub paths: Vec<Path>,
     /// Distinct permission documents.
     pub permission_sets: Vec<PermissionSet>,
-    /// What bounds everybody of a tenant, where that was seen.
+    /// What bounds everybody of a tenant, or all it holds, where that was seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Guardrails>,
     /// What was and was not seen.
@@ -172,7 +196,7 @@ impl Inventory {
     pub fn guardrails_key(&self, fact: &Guardrails) -> FactKey {
         FactKey::of(
             FactKind::Source,
-            &[fact.system.as_str(), &fact.tenant, "guardrails"],
+            &[fact.system.as_str(), &fact.tenant, fact.bounded.as_str()],
         )
     }
 

@@ -40,7 +40,7 @@ pub use grant::{
     GrantKind, GrantRef, LedgerCoverage, Observation, Progress, Quality, Session,
 };
 pub use identity::{Identity, IdentityKind, IdentityRef};
-pub use inventory::{Builder, Guardrails, Inventory, Tenant};
+pub use inventory::{Bounded, Builder, Guardrails, Inventory, Tenant};
 pub use key::FactKey;
 pub use location::{Evidence, LineIndex, Location};
 pub use moment::Moment;

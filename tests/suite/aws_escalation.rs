@@ -1096,3 +1096,41 @@ fn a_guardrail_that_is_loosened_gates() {
     assert_eq!(gates(&seen, &unread), [""; 0]);
     assert_eq!(gates(&unread, &seen), [""; 0]);
 }
+
+#[test]
+fn a_guardrail_of_resources_that_is_loosened_gates() {
+    let full = json!([statement("Allow", "*", json!("*"))]);
+    let own = json!([statement("Allow", "s3:GetObject", json!("*"))]);
+    let state = |rcp: Option<Value>| {
+        let mut world = World::default().user("walker", own.clone());
+        for level in ["r-1", "ou-1", ACCOUNT] {
+            world = world.guardrail("SERVICE_CONTROL_POLICY", level, full.clone());
+        }
+        if let Some(rcp) = rcp {
+            world = world.guardrail("RESOURCE_CONTROL_POLICY", "ou-1", rcp);
+        }
+        Baseline::of(&world.resolve())
+    };
+    let perimeter = |actions: &str| {
+        let mut deny = statement("Deny", actions, json!("*"));
+        deny["Principal"] = json!("*");
+        deny["Condition"] = json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}});
+        json!([deny])
+    };
+    let told = |old: &Baseline, new: &Baseline| -> Vec<String> {
+        let changes = diff(old, new, &[]);
+        let gating = changes.iter().filter(|change| is_more_access(change, new));
+        let what =
+            |change: &tenure::drift::Change| change.after.as_ref().map(|is| is.what.to_string());
+        gating.filter_map(what).collect()
+    };
+    let (whole, part, none) = (
+        state(Some(perimeter("s3:* sts:*"))),
+        state(Some(perimeter("s3:*"))),
+        state(None),
+    );
+    for (before, after) in [(&whole, &part), (&part, &none), (&whole, &none)] {
+        assert_eq!(told(before, after), ["guardrails of resources"]);
+        assert_eq!(told(after, before), [""; 0]);
+    }
+}

@@ -1,11 +1,12 @@
 //! Accounts and their settings.
 
-use super::super::policy::permission_set;
+use super::super::organization::GuardrailKind;
+use super::super::policy::{Policy, permission_set};
 use super::super::world::HolderKind;
 use super::Facts;
 use crate::model::{
-    Effect, Guardrails, IdentityKind, Location, Permission, PermissionSet, Sym, System, Tenant,
-    Tier,
+    Bounded, Effect, Guardrails, IdentityKind, Location, Permission, PermissionSet, Sym, System,
+    Tenant, Tier,
 };
 
 impl Facts<'_, '_> {
@@ -130,41 +131,51 @@ impl Facts<'_, '_> {
 }
 
 impl Facts<'_, '_> {
-    /// What the service control policies let through, of accounts of which it can be
-    /// told. A level that allows everything bounds by its denies alone.
+    /// What the organisation's policies let through, of accounts of which it can be told:
+    /// service control policies to their principals, resource control policies to whoever
+    /// asks for their resources.
     pub(super) fn add_guardrails(&mut self) {
-        let judge = self.judge;
-        for id in self.world.accounts.keys() {
-            let Some(levels) = &judge.rails(*id).scps else {
-                continue;
-            };
-            let mut allowed: Vec<Vec<Permission>> = Vec::new();
-            let mut denied: Vec<Permission> = Vec::new();
-            for level in levels {
-                let all = level
-                    .iter()
-                    .flat_map(|policy| permission_set(policy.document()).permissions);
-                let (allow, deny): (Vec<_>, Vec<_>) =
-                    all.partition(|one| one.effect == Effect::Allow);
-                denied.extend(deny);
-                if !allow.contains(&everything()) {
-                    allowed.push(allow);
-                }
+        let (judge, world) = (self.judge, self.world);
+        for id in world.accounts.keys() {
+            let rails = judge.rails(*id);
+            if let Some(levels) = &rails.scps {
+                self.add_levels(*id, Bounded::Holders, levels);
             }
-            if allowed.is_empty() {
-                allowed.push(vec![everything()]);
+            let placed = world.organization.levels(*id, GuardrailKind::Rcp);
+            if placed.is_some() {
+                self.add_levels(*id, Bounded::Resources, &rails.rcps);
             }
-            allowed[0].extend(denied);
-            let levels = allowed
-                .into_iter()
-                .map(|level| self.build.permission_set(PermissionSet::new(level)))
-                .collect();
-            self.build.guardrails(Guardrails {
-                system: System::Aws,
-                tenant: *id,
-                levels,
-            });
         }
+    }
+
+    /// A level that allows everything bounds by its denies alone.
+    fn add_levels(&mut self, tenant: Sym, bounded: Bounded, levels: &[Vec<&Policy>]) {
+        let mut allowed: Vec<Vec<Permission>> = Vec::new();
+        let mut denied: Vec<Permission> = Vec::new();
+        for level in levels {
+            let all = level
+                .iter()
+                .flat_map(|policy| permission_set(policy.document()).permissions);
+            let (allow, deny): (Vec<_>, Vec<_>) = all.partition(|one| one.effect == Effect::Allow);
+            denied.extend(deny);
+            if !allow.contains(&everything()) {
+                allowed.push(allow);
+            }
+        }
+        if allowed.is_empty() {
+            allowed.push(vec![everything()]);
+        }
+        allowed[0].extend(denied);
+        let levels = allowed
+            .into_iter()
+            .map(|level| self.build.permission_set(PermissionSet::new(level)))
+            .collect();
+        self.build.guardrails(Guardrails {
+            system: System::Aws,
+            tenant,
+            bounded,
+            levels,
+        });
     }
 }
 
