@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Activation, Builder, Claim, ClaimTest, Coverage, Effect, Entitlement, FactKey, Finding,
-    Identity, IdentityKind, Inventory, Moment, Permission, PermissionSet, Seen, Severity, Subject,
-    Sym, System, Tier, Trust, TrustKind,
+    Activation, Bounded, Builder, Claim, ClaimTest, Coverage, Effect, Entitlement, FactKey,
+    Finding, Guardrails, Identity, IdentityKind, Inventory, Moment, Permission, PermissionSet,
+    PermissionSetRef, Seen, Severity, Subject, Sym, System, Tier, Trust, TrustKind,
 };
 
 /// One person with one grant, described by what a test wants to vary.
@@ -84,12 +84,15 @@ fn baseline(worlds: &[World]) -> Baseline {
     Baseline::of(&inventory(worlds))
 }
 
+/// The kinds of change from one state to another.
+fn told(old: &Baseline, new: &Baseline) -> Vec<&'static str> {
+    let changes = diff(old, new, &[]);
+    changes.iter().map(|change| change.kind.as_str()).collect()
+}
+
 /// The kinds of change from one world to another, without repetition.
 fn kinds(old: &[World], new: &[World]) -> Vec<&'static str> {
-    let mut kinds: Vec<_> = diff(&baseline(old), &baseline(new), &[])
-        .iter()
-        .map(|change| change.kind.as_str())
-        .collect();
+    let mut kinds = told(&baseline(old), &baseline(new));
     kinds.sort_unstable();
     kinds.dedup();
     kinds
@@ -242,12 +245,6 @@ fn a_trust_that_asks_for_less_is_wider() {
         all.trusts[0].attrs.set("brings", brings);
         Baseline::of(&all)
     };
-    let kinds = |old: &Baseline, new: &Baseline| -> Vec<&str> {
-        diff(old, new, &[])
-            .iter()
-            .map(|change| change.kind.as_str())
-            .collect()
-    };
     use ClaimTest::{Equals, EqualsIgnoreCase, NotEquals, NotEqualsIgnoreCase};
     // From the stricter to the looser.
     for (strict, loose) in [
@@ -256,23 +253,23 @@ fn a_trust_that_asks_for_less_is_wider() {
         (("sub", Equals, false), ("sub", Equals, true)),
     ] {
         let (strict, loose) = (trust(&[strict], &[]), trust(&[loose], &[]));
-        assert_eq!(kinds(&strict, &loose), ["widened"]);
-        assert_eq!(kinds(&loose, &strict), ["narrowed"]);
+        assert_eq!(told(&strict, &loose), ["widened"]);
+        assert_eq!(told(&loose, &strict), ["narrowed"]);
     }
     let other = trust(&[("aud", Equals, false)], &[]);
     let exact = trust(&[("sub", Equals, false)], &[]);
-    assert_eq!(kinds(&exact, &other), ["possibly-widened"]);
+    assert_eq!(told(&exact, &other), ["possibly-widened"]);
 
     let with = |brings: &[&str]| trust(&[], brings);
     let (none, tags) = (with(&[]), with(&["session tags"]));
     let some = with(&["session tags where request-tag/team is web"]);
     for (less, more) in [(&none, &tags), (&none, &some), (&some, &tags)] {
-        assert_eq!(kinds(less, more), ["possibly-widened"]);
-        assert_eq!(kinds(more, less), ["narrowed"]);
+        assert_eq!(told(less, more), ["possibly-widened"]);
+        assert_eq!(told(more, less), ["narrowed"]);
     }
     let text = String::from_utf8(tags.to_text()).unwrap();
     let read = Baseline::parse("b", &text).unwrap();
-    assert_eq!(kinds(&none, &read), ["possibly-widened"]);
+    assert_eq!(told(&none, &read), ["possibly-widened"]);
 }
 
 #[test]
@@ -387,23 +384,17 @@ fn a_deny_that_goes_widens_what_others_allow() {
         all.permission_sets[0] = PermissionSet::new(permissions);
         Baseline::of(&all)
     };
-    let kinds = |old: &Baseline, new: &Baseline| -> Vec<&str> {
-        diff(old, new, &[])
-            .iter()
-            .map(|change| change.kind.as_str())
-            .collect()
-    };
     let two = with(&[&["iam:*", "sts:*"]]);
-    assert_eq!(kinds(&two, &with(&[&["iam:*"]])), ["possibly-widened"]);
-    assert_eq!(kinds(&two, &with(&[])), ["possibly-widened"]);
+    assert_eq!(told(&two, &with(&[&["iam:*"]])), ["possibly-widened"]);
+    assert_eq!(told(&two, &with(&[])), ["possibly-widened"]);
     // Split in two it denies the same; one more deny takes nothing back.
-    assert_eq!(kinds(&two, &with(&[&["iam:*"], &["sts:*"]])), [""; 0]);
-    assert_eq!(kinds(&with(&[]), &two), [""; 0]);
+    assert_eq!(told(&two, &with(&[&["iam:*"], &["sts:*"]])), [""; 0]);
+    assert_eq!(told(&with(&[]), &two), [""; 0]);
 
     // The whole attachment goes, its holder stays.
     let mut gone = inventory(&[World::default()]);
     gone.entitlements.clear();
-    assert!(kinds(&two, &Baseline::of(&gone)).contains(&"possibly-widened"));
+    assert!(told(&two, &Baseline::of(&gone)).contains(&"possibly-widened"));
 }
 
 #[test]
@@ -574,4 +565,36 @@ proptest! {
         let gone = keys(back, |change| change.after.is_none());
         prop_assert_eq!(added, gone);
     }
+}
+
+#[test]
+fn a_level_of_guardrails_beyond_two_counts_beside_them() {
+    let levels = |all: [&[&str]; 3]| {
+        let mut facts = Inventory::default();
+        let level = |actions: &[&str]| {
+            PermissionSet::new(vec![Permission {
+                effect: Effect::Allow,
+                actions: actions.iter().map(|action| Sym::new(action)).collect(),
+                not_actions: false,
+                resources: [Sym::new("*")].into(),
+                not_resources: false,
+                condition: None,
+            }])
+        };
+        facts.permission_sets = all.map(level).into();
+        facts.guardrails = vec![Guardrails {
+            system: System::Aws,
+            tenant: Sym::new("1"),
+            bounded: Bounded::Holders,
+            levels: (0..3).map(PermissionSetRef).collect(),
+        }];
+        Baseline::of(&facts)
+    };
+    let (two, one) = (["ec2:*", "s3:*"], ["s3:*"]);
+    let before = levels([&two, &two, &one]);
+    // The first level is narrower, the last is wider: it must not be taken for less.
+    let after = levels([&one, &two, &two]);
+    let changes = diff(&before, &after, &[]);
+    assert!(changes.iter().any(|change| is_more_access(change, &after)));
+    assert_eq!(told(&before, &levels([&one, &two, &one])), ["narrowed"]);
 }
