@@ -1,6 +1,6 @@
 //! 1,000 policies and 10,000 tokens, each with policies of its own: `cargo bench --bench vault`.
 //!
-//! The number to reach (README, DESIGN §12) is one second for everything after the
+//! The number to reach is one second for everything after the
 //! files are in memory.
 
 #![allow(clippy::print_stdout)]

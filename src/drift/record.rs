@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Activation, Attrs, Bounded, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet,
+    Activation, Bounded, ClaimTest, FactKey, FactKind, Inventory, Moment, PermissionSet,
     PermissionSetRef, Sym, System, Tier, Trust, Value, Verdict,
 };
 
@@ -199,7 +199,11 @@ pub fn records(inventory: &Inventory) -> (Vec<Record>, Vec<(Sym, PermissionSet)>
             tier: fact.tier,
             verdict: fact.verdict,
             condition: condition(fact),
-            brings: listed(&fact.attrs, "brings").into(),
+            brings: fact
+                .attrs
+                .list(Sym::of("brings"))
+                .unwrap_or_default()
+                .into(),
             ..Record::new(
                 (fact.system, fact.tenant),
                 target.id,
@@ -311,17 +315,9 @@ fn uid(uid: Sym, id: Sym) -> Option<Sym> {
     (uid != id).then_some(uid)
 }
 
-/// An attribute that is a list; empty where it is not set.
-fn listed<'a>(attrs: &'a Attrs, name: &'static str) -> &'a [Sym] {
-    match attrs.get(Sym::of(name)) {
-        Some(Value::List(list)) => list,
-        _ => &[],
-    }
-}
-
 /// The claims a trust demands, as canonical text.
 fn condition(trust: &Trust) -> Option<Sym> {
-    let kept_out = listed(&trust.attrs, "kept_out");
+    let kept_out = trust.attrs.list(Sym::of("kept_out")).unwrap_or_default();
     let mut parts: Vec<String> = trust
         .claims
         .iter()

@@ -195,6 +195,30 @@ impl Attrs {
             .map(|(_, value)| value)
     }
 
+    /// The text `name`, if it was seen and is one.
+    pub fn text(&self, name: Sym) -> Option<Sym> {
+        match self.get(name)? {
+            Value::Str(text) => Some(*text),
+            _ => None,
+        }
+    }
+
+    /// The truth value `name`, if it was seen and is one.
+    pub fn flag(&self, name: Sym) -> Option<bool> {
+        match self.get(name)? {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The list `name`, if it was seen and is one.
+    pub fn list(&self, name: Sym) -> Option<&[Sym]> {
+        match self.get(name)? {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
     /// Forgets `name`.
     pub fn remove(&mut self, name: Sym) {
         self.0.retain(|(key, _)| *key != name);

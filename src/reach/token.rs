@@ -1,7 +1,7 @@
 //! What a token shows for each claim, as its resolver describes it.
 
 use super::claims::Shown;
-use crate::model::{Attrs, Pattern, Sym, Value};
+use crate::model::{Attrs, Pattern, Sym};
 
 /// What a token shows, from the attributes `token_claims`, `token_choices` and
 /// `token_lacks`.
@@ -17,10 +17,7 @@ pub(super) struct Token {
 impl Token {
     /// The token of an identity, if it is one that has tokens made.
     pub fn of(attrs: &Attrs) -> Option<Self> {
-        let list = |name| match attrs.get(Sym::of(name)) {
-            Some(Value::List(list)) => Some(&**list),
-            _ => None,
-        };
+        let list = |name| attrs.list(Sym::of(name));
         let pairs = |list: &'_ [Sym]| -> Vec<(Sym, Sym)> {
             let pairs = list.iter().filter_map(|one| one.split_once('='));
             pairs

@@ -10,7 +10,7 @@ use crate::resolve::kubernetes::CONTAINED_ROLES;
 /// Clocks of two systems differ by at most this.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// Access that appears this long after a request that was refused or is not decided
-/// counts as its result (`reference/jit.md` §3.5).
+/// counts as its result.
 const REQUEST_MEMORY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The numbers and names reconciliation goes by.

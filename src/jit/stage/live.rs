@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::jit::reconcile::{Live, LiveCoverage};
 use crate::model::{
-    Activation, Actor, Attrs, Entitlement, EntitlementRef, Grant, Identity, IdentityKind,
-    Inventory, Moment, PermissionSet, Seen, Sym, System, Tier, Value, Verdict,
+    Activation, Actor, Entitlement, EntitlementRef, Grant, Identity, IdentityKind, Inventory,
+    Moment, PermissionSet, Seen, Sym, System, Tier, Value, Verdict,
 };
 
 /// Where the live entitlement of the same place stands in its inventory.
@@ -54,7 +54,7 @@ fn live(fact: &Entitlement, holder: &Identity, revisions: &[Sym]) -> Live {
         // Of assignments and attachments only the age of what is assigned is known.
         since: fact.since.filter(|_| fact.system != System::Aws),
         expires: fact.expires,
-        created_by: text(&fact.attrs, "granted_by"),
+        created_by: fact.attrs.text(Sym::of("granted_by")),
         revision: fact
             .permissions
             .and_then(|set| revisions.get(set.0 as usize).copied()),
@@ -83,9 +83,12 @@ pub(super) fn subject(identity: &Identity) -> Actor {
     match identity.system {
         System::Aws if is_center(identity) => Actor::new("aws-idc", identity.uid),
         System::Aws => at("aws-iam", identity.uid),
-        System::Github if text(&identity.attrs, "subject").is_some() => Actor::new(
+        System::Github if identity.attrs.text(Sym::of("subject")).is_some() => Actor::new(
             "github-oidc",
-            text(&identity.attrs, "subject").unwrap_or(identity.id),
+            identity
+                .attrs
+                .text(Sym::of("subject"))
+                .unwrap_or(identity.id),
         ),
         System::Github => Actor::new("github", identity.uid),
         System::Kubernetes => match identity.kind {
@@ -104,15 +107,10 @@ pub(super) fn bare(id: Sym) -> Sym {
 }
 
 fn is_center(identity: &Identity) -> bool {
-    text(&identity.attrs, "type").is_some_and(|kind| kind.starts_with("identity-center"))
-}
-
-/// A text attribute.
-pub(super) fn text(attrs: &Attrs, name: &str) -> Option<Sym> {
-    match attrs.get(Sym::new(name)) {
-        Some(Value::Str(text)) => Some(*text),
-        _ => None,
-    }
+    identity
+        .attrs
+        .text(Sym::of("type"))
+        .is_some_and(|kind| kind.starts_with("identity-center"))
 }
 
 /// Every name of what is granted: ids, and the names tools use instead.
@@ -126,7 +124,7 @@ fn privileges(fact: &Entitlement) -> Vec<Sym> {
         "policy_arn",
         "cluster_role",
     ] {
-        names.extend(text(&fact.attrs, name));
+        names.extend(fact.attrs.text(Sym::of(name)));
     }
     names.sort();
     names.dedup();
@@ -189,7 +187,7 @@ pub(super) fn name<'i>(inventories: impl Iterator<Item = &'i Inventory>, grants:
     let mut names: FxHashMap<Sym, Sym> = FxHashMap::default();
     for fact in inventories.flat_map(|one| &one.entitlements) {
         if wanted.contains(&fact.privilege)
-            && let Some(name) = text(&fact.attrs, "permission_set")
+            && let Some(name) = fact.attrs.text(Sym::of("permission_set"))
         {
             names.entry(fact.privilege).or_insert(name);
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::live::{bare, subject, text};
+use super::live::{bare, subject};
 use crate::config::Config;
 use crate::jit::alias::{Aliases, Links, Person, family, local_part, plain_name};
 use crate::model::{
@@ -96,7 +96,7 @@ fn strong(identity: &Identity, config: &Config) -> Vec<Actor> {
                 all.push(Actor::new("directory", *id));
             }
         }
-        System::Github => all.extend(text(attrs, "saml_name").filter(is_mail).map(mail)),
+        System::Github => all.extend(attrs.text(Sym::of("saml_name")).filter(is_mail).map(mail)),
         System::Vault => {
             let names = list(attrs, "verified_names").iter().copied();
             all.extend(names.filter(is_mail).map(mail));

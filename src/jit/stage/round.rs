@@ -1,7 +1,7 @@
 //! Ways round a grant.
 //!
 //! Access is given for a while only if whoever gets it has no other way to as much
-//! (`reference/jit.md` §4.1, X19). What another grant covers is no way round: it ends
+//! (docs/jit.md, "Ways round a grant"). What another grant covers is no way round: it ends
 //! too. What cannot be told leaves the grant what it is, and its end unproved.
 
 use rustc_hash::FxHashMap;
@@ -92,7 +92,7 @@ pub fn across(inventory: &mut Inventory) {
         if !counts(fact) {
             continue;
         }
-        let Some(name) = text(&fact.attrs, "way_round") else {
+        let Some(name) = fact.attrs.text(Sym::of("way_round")) else {
             continue;
         };
         let certain = fact.attrs.get(Sym::new("way_round_certain")) == Some(&Value::Bool(true));
@@ -114,16 +114,18 @@ fn counts(fact: &Entitlement) -> bool {
 fn may_be_granted(fact: &Entitlement) -> bool {
     is(fact, State::BreakGlass)
         || is(fact, State::DeclaredException)
-        || (is(fact, State::NotEvaluable) && text(&fact.attrs, "jit_grant").is_some())
+        || (is(fact, State::NotEvaluable) && fact.attrs.text(Sym::of("jit_grant")).is_some())
 }
 
 fn is(fact: &Entitlement, state: State) -> bool {
-    text(&fact.attrs, "jit_state").is_some_and(|said| said == state.as_str())
+    fact.attrs
+        .text(Sym::of("jit_state"))
+        .is_some_and(|said| said == state.as_str())
 }
 
 /// What it is administered by it: the account an assignment is to.
 fn place(fact: &Entitlement) -> Sym {
-    text(&fact.attrs, "account").unwrap_or(fact.tenant)
+    fact.attrs.text(Sym::of("account")).unwrap_or(fact.tenant)
 }
 
 fn tell(fact: &mut Entitlement, way: &Way) {
@@ -135,13 +137,15 @@ fn tell(fact: &mut Entitlement, way: &Way) {
             fact.attrs.set("jit_temporary", Proved::Refuted.as_str());
         }
         Way::Perhaps(name) => {
-            if text(&fact.attrs, "jit_temporary")
+            if fact
+                .attrs
+                .text(Sym::of("jit_temporary"))
                 .is_some_and(|said| said == Proved::Proved.as_str())
             {
                 fact.attrs.set("jit_temporary", Proved::Unproved.as_str());
             }
             let mut why = format!("perhaps not the only way: {name}");
-            if let Some(said) = text(&fact.attrs, "jit_why") {
+            if let Some(said) = fact.attrs.text(Sym::of("jit_why")) {
                 why = format!("{said}; {why}");
             }
             fact.attrs.set("jit_why", why.as_str());
@@ -163,8 +167,4 @@ fn add(attrs: &mut Attrs, name: &'static str, more: Sym) {
         }
         attrs.set(name, list);
     }
-}
-
-fn text(attrs: &Attrs, name: &str) -> Option<Sym> {
-    super::live::text(attrs, name)
 }

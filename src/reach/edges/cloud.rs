@@ -1,7 +1,7 @@
 //! Edges between a cloud, clusters and vaults: cluster maps of cloud principals (X6),
 //! logins by signed requests (X9), and what a vault's engines draw (X11, X12).
 
-use super::{Join, flag, list, node, text};
+use super::{Join, list, node};
 use crate::model::{ClaimTest, IdentityRef, Sym, System, TrustKind};
 use crate::reach::graph::{Basis, Edge, Kind};
 
@@ -19,7 +19,7 @@ impl Join<'_> {
         for (at, trust) in (0..).zip(&inventory.trusts) {
             if trust.system != System::Kubernetes
                 || trust.kind != TrustKind::Identity
-                || text(&trust.attrs, self.names.cloud).as_deref() != Some("aws")
+                || trust.attrs.text(self.names.cloud).as_deref() != Some("aws")
             {
                 continue;
             }
@@ -52,7 +52,7 @@ impl Join<'_> {
                 continue;
             }
             let entry = inventory.identity(trust.target);
-            let Some(name) = text(&entry.attrs, self.names.eks_cluster) else {
+            let Some(name) = entry.attrs.text(self.names.eks_cluster) else {
                 continue;
             };
             let Some((cluster, proved)) = self.cluster(trust.issuer, &name) else {
@@ -69,7 +69,7 @@ impl Join<'_> {
                         self.edge(edge);
                     }
                 }
-                let admin = flag(&entry.attrs, self.names.admin_policy) == Some(true);
+                let admin = entry.attrs.flag(self.names.admin_policy) == Some(true);
                 if admin && let Some(to) = self.draft.tenant(System::Kubernetes, cluster) {
                     let edge = Edge::new(Kind::X6, node(from), to).shown_by(Basis::Trust(at));
                     self.edge(edge);
@@ -85,7 +85,7 @@ impl Join<'_> {
         for (at, trust) in (0..).zip(&inventory.trusts) {
             if trust.system != System::Vault
                 || trust.kind != TrustKind::Identity
-                || text(&trust.attrs, self.names.method).as_deref() != Some("aws")
+                || trust.attrs.text(self.names.method).as_deref() != Some("aws")
             {
                 continue;
             }
@@ -118,7 +118,7 @@ impl Join<'_> {
                 continue;
             }
             let attrs = &role.attrs;
-            match text(attrs, self.names.engine).as_deref() {
+            match attrs.text(self.names.engine).as_deref() {
                 Some("aws") => {
                     for arn in list(attrs, self.names.draws_as) {
                         let found = self.principals(arn).to_vec();
@@ -126,8 +126,8 @@ impl Join<'_> {
                             self.edge(Edge::new(Kind::X11, node(at), node(to)));
                         }
                     }
-                    if flag(attrs, self.names.admin_policy) == Some(true)
-                        && let Some(account) = text(attrs, self.names.cloud_account)
+                    if attrs.flag(self.names.admin_policy) == Some(true)
+                        && let Some(account) = attrs.text(self.names.cloud_account)
                         && let Some(to) = self.draft.tenant(System::Aws, account)
                     {
                         self.edge(Edge::new(Kind::X11, node(at), to));
@@ -151,14 +151,14 @@ impl Join<'_> {
             return;
         }
         let before = self.draft.edges.len();
-        if let Some(name) = text(attrs, self.names.service_account) {
+        if let Some(name) = attrs.text(self.names.service_account) {
             let key = (cluster.id, Sym::of("service_account_name"), name);
             let accounts = self.showing.get(&key).cloned().unwrap_or_default();
             for to in accounts {
                 self.edge(Edge::new(Kind::X12, node(at), node(to)));
             }
         }
-        if flag(attrs, self.names.admin_policy) == Some(true)
+        if attrs.flag(self.names.admin_policy) == Some(true)
             && let Some(to) = self.draft.tenant(System::Kubernetes, cluster.id)
         {
             self.edge(Edge::new(Kind::X12, node(at), to));

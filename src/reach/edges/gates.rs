@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Join, flag, node, text};
+use super::{Join, node};
 use crate::model::{Gate, IdentityRef, Sym, System, Tier, Verdict};
 use crate::reach::graph::{Basis, Edge, Kind};
 
@@ -20,8 +20,11 @@ impl Join<'_> {
         let mut gated: FxHashMap<(Sym, Sym), Vec<IdentityRef>> = FxHashMap::default();
         for &at in &self.subjects {
             let identity = inventory.identity(at);
-            let guarded = text(&identity.attrs, self.names.gate).is_some_and(|gate| gate != "none");
-            if let Some(repository) = text(&identity.attrs, self.names.repository)
+            let guarded = identity
+                .attrs
+                .text(self.names.gate)
+                .is_some_and(|gate| gate != "none");
+            if let Some(repository) = identity.attrs.text(self.names.repository)
                 && guarded
             {
                 let key = (identity.tenant, repository);
@@ -35,7 +38,7 @@ impl Join<'_> {
             if fact.system != System::Github
                 || fact.tier < Tier::Write
                 || fact.verdict == Verdict::No
-                || flag(&fact.attrs, self.names.edits_gates) != Some(true)
+                || fact.attrs.flag(self.names.edits_gates) != Some(true)
             {
                 continue;
             }
@@ -70,7 +73,10 @@ impl Join<'_> {
                 continue;
             };
             // An owner takes the gate away before he walks through it.
-            let guarded = text(&identity.attrs, self.names.gate).is_some_and(|gate| gate != "none");
+            let guarded = identity
+                .attrs
+                .text(self.names.gate)
+                .is_some_and(|gate| gate != "none");
             let kind = if guarded { Kind::X19 } else { kind };
             let mut edge = Edge::new(kind, tenant, from);
             edge.gate = Gate::None;

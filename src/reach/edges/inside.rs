@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Join, flag, gate_of, list, node, number, text};
+use super::{Join, gate_of, list, node, number};
 use crate::model::{Gate, IdentityRef, Sym, System, Tier, TrustKind, Verdict};
 use crate::reach::graph::{Basis, Edge, Kind, Level, Point};
 
@@ -23,7 +23,7 @@ impl Join<'_> {
             if fact.system != System::Github || fact.tier < Tier::Write {
                 continue;
             }
-            if flag(&fact.attrs, self.names.writes_workflows) != Some(true) {
+            if fact.attrs.flag(self.names.writes_workflows) != Some(true) {
                 continue;
             }
             let to = if fact.scope == "*" {
@@ -74,11 +74,11 @@ impl Join<'_> {
             }
             let mut edge =
                 Edge::new(Kind::Mints, node(source), node(fact.target)).shown_by(Basis::Trust(at));
-            let gate = text(minted, self.names.gate).filter(|gate| *gate != "none");
-            let own = flag(minted, self.names.prevent_self_review) == Some(true);
+            let gate = minted.text(self.names.gate).filter(|gate| *gate != "none");
+            let own = minted.flag(self.names.prevent_self_review) == Some(true);
             let note = |why: &str| Some(Sym::new(why));
             (edge.gate, edge.verdict, edge.note) =
-                match (flag(minted, self.names.protected), gate.as_deref()) {
+                match (minted.flag(self.names.protected), gate.as_deref()) {
                     (None, _) => (
                         Gate::Unknown,
                         Verdict::Conditional,
@@ -142,8 +142,8 @@ impl Join<'_> {
             let mut edge = Edge::new(Kind::Assumes, node(source), node(fact.target))
                 .shown_by(Basis::Trust(at))
                 .if_so(verdict, note);
-            if flag(&fact.attrs, self.names.needs_approval) == Some(true) {
-                edge = match flag(&fact.attrs, self.names.approval_controlled) {
+            if fact.attrs.flag(self.names.needs_approval) == Some(true) {
+                edge = match fact.attrs.flag(self.names.approval_controlled) {
                     // Who makes himself or a friend an approver needs no leave.
                     Some(true) => Edge::new(Kind::X19, node(source), node(fact.target))
                         .shown_by(Basis::Trust(at)),
@@ -177,15 +177,15 @@ impl Join<'_> {
     fn assigned(&mut self) {
         let mut reserved: FxHashMap<(Sym, Sym), IdentityRef> = FxHashMap::default();
         for (at, identity) in (0..).map(IdentityRef).zip(&self.inventory.identities) {
-            if flag(&identity.attrs, self.names.reserved_sso) == Some(true)
-                && let Some(set) = text(&identity.attrs, self.names.permission_set)
+            if identity.attrs.flag(self.names.reserved_sso) == Some(true)
+                && let Some(set) = identity.attrs.text(self.names.permission_set)
             {
                 reserved.insert((identity.tenant, set), at);
             }
         }
         for (at, fact) in (0..).zip(&self.inventory.entitlements) {
-            let set = text(&fact.attrs, self.names.permission_set);
-            let account = text(&fact.attrs, self.names.account);
+            let set = fact.attrs.text(self.names.permission_set);
+            let account = fact.attrs.text(self.names.account);
             let (Some(set), Some(account)) = (set, account) else {
                 continue;
             };
@@ -211,10 +211,10 @@ impl Join<'_> {
                 edge.gate = fact.gate;
                 self.edge(edge);
             }
-            let Some(which) = text(&fact.attrs, self.names.accounts) else {
+            let Some(which) = fact.attrs.text(self.names.accounts) else {
                 continue;
             };
-            let places: Vec<Sym> = match flag(&fact.attrs, self.names.cluster_wide) {
+            let places: Vec<Sym> = match fact.attrs.flag(self.names.cluster_wide) {
                 Some(true) => vec![Sym::new("*")],
                 _ => list(&fact.attrs, self.names.namespaces).to_vec(),
             };
@@ -236,7 +236,7 @@ impl Join<'_> {
         accounts.sort_unstable();
         for at in accounts {
             let identity = self.inventory.identity(at);
-            let Some(namespace) = text(&identity.attrs, self.names.namespace) else {
+            let Some(namespace) = identity.attrs.text(self.names.namespace) else {
                 continue;
             };
             let running = number(&identity.attrs, self.names.pods).unwrap_or(0) > 0;
@@ -279,12 +279,15 @@ impl Join<'_> {
             });
             let home = self.inventory.identity(fact.identity).tenant == fact.tenant;
             // An assignment is to an account: the role there holds the tier.
-            let assigned = text(&fact.attrs, self.names.permission_set).is_some();
+            let assigned = fact.attrs.text(self.names.permission_set).is_some();
             if home && !assigned {
                 edge.into_iter().for_each(&mut consider);
                 continue;
             }
-            let here = text(&fact.attrs, self.names.account).is_some_and(|to| to == fact.tenant);
+            let here = fact
+                .attrs
+                .text(self.names.account)
+                .is_some_and(|to| to == fact.tenant);
             let all = elsewhere.entry(node(fact.identity)).or_default();
             all.extend(edge.filter(|edge| home && here && edge.verdict != Verdict::No));
         }
@@ -306,7 +309,7 @@ impl Join<'_> {
         }
         for (at, identity) in (0..).map(IdentityRef).zip(&self.inventory.identities) {
             if identity.tier == Tier::Admin
-                && text(&identity.attrs, self.names.subject).is_none()
+                && identity.attrs.text(self.names.subject).is_none()
                 && let Some(to) = self.draft.tenant(identity.system, identity.tenant)
             {
                 let mut levels = Level::ALL.into_iter();

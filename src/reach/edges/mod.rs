@@ -134,11 +134,11 @@ impl<'i> Join<'i> {
         for (at, identity) in (0..).map(IdentityRef).zip(&inventory.identities) {
             match identity.system {
                 System::Github => {
-                    if text(&identity.attrs, join.names.subject).is_some() {
+                    if identity.attrs.text(join.names.subject).is_some() {
                         join.subjects.push(at);
                         let token = Token::of(&identity.attrs).unwrap_or_default();
                         join.tokens.insert(at, token);
-                        if let Some(repository) = text(&identity.attrs, join.names.repository) {
+                        if let Some(repository) = identity.attrs.text(join.names.repository) {
                             let key = (identity.tenant, repository);
                             join.minted.entry(key).or_default().push(at);
                             join.of_repository.entry(repository).or_default().push(at);
@@ -147,7 +147,7 @@ impl<'i> Join<'i> {
                 }
                 System::Kubernetes => {
                     // One that a binding names and that is not there presents nothing.
-                    let there = flag(&identity.attrs, join.names.missing) != Some(true);
+                    let there = identity.attrs.flag(join.names.missing) != Some(true);
                     if let Some(token) = Token::of(&identity.attrs).filter(|_| there) {
                         let tenant = identity.tenant;
                         for (claim, value) in &token.fixed {
@@ -172,7 +172,7 @@ impl<'i> Join<'i> {
             {
                 let minted = &inventory.identity(trust.target).attrs;
                 if minted.get(join.names.subject).is_some()
-                    && let Some(repository) = text(minted, join.names.repository)
+                    && let Some(repository) = minted.text(join.names.repository)
                 {
                     join.workflows.insert((trust.tenant, repository), source);
                 }
@@ -180,7 +180,7 @@ impl<'i> Join<'i> {
         }
         for tenant in &inventory.tenants {
             if tenant.system == System::Kubernetes
-                && let Some(issuer) = text(&tenant.attrs, join.names.issuer)
+                && let Some(issuer) = tenant.attrs.text(join.names.issuer)
             {
                 join.clusters.insert(issuer_name(&issuer), tenant.id);
             }
@@ -208,20 +208,6 @@ fn node(at: IdentityRef) -> Node {
     at.0
 }
 
-fn text(attrs: &Attrs, name: Sym) -> Option<Sym> {
-    match attrs.get(name)? {
-        Value::Str(text) => Some(*text),
-        _ => None,
-    }
-}
-
-fn flag(attrs: &Attrs, name: Sym) -> Option<bool> {
-    match attrs.get(name)? {
-        Value::Bool(value) => Some(*value),
-        _ => None,
-    }
-}
-
 fn number(attrs: &Attrs, name: Sym) -> Option<i64> {
     match attrs.get(name)? {
         Value::Int(value) => Some(*value),
@@ -238,7 +224,9 @@ fn list(attrs: &Attrs, name: Sym) -> &[Sym] {
 
 /// The subject of an identity's tokens.
 pub(super) fn subject(identity: &Identity) -> Option<Sym> {
-    text(&identity.attrs, Sym::of("subject"))
+    identity
+        .attrs
+        .text(Sym::of("subject"))
         .or_else(|| Token::of(&identity.attrs)?.value(Sym::of("sub")))
 }
 

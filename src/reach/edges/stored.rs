@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
 
-use super::{Join, list, node, text};
+use super::{Join, list, node};
 use crate::model::{Credential, CredentialRef, IdentityRef, Sym, System, Verdict};
 use crate::reach::graph::{Basis, Edge, Kind};
 
@@ -149,9 +149,9 @@ impl Join<'_> {
     /// Who gets a stored secret: workflows of the repositories it is for, or the one
     /// environment's subject.
     fn readers(&self, secret: &Credential) -> Vec<IdentityRef> {
-        let own = text(&secret.attrs, self.names.repository);
+        let own = secret.attrs.text(self.names.repository);
         if let (Some(repository), Some(environment)) =
-            (own, text(&secret.attrs, self.names.environment))
+            (own, secret.attrs.text(self.names.environment))
         {
             let subjects = self.minted.get(&(secret.tenant, repository));
             return subjects
@@ -159,7 +159,7 @@ impl Join<'_> {
                 .flatten()
                 .filter(|at| {
                     let attrs = &self.inventory.identity(**at).attrs;
-                    text(attrs, self.names.environment) == Some(environment)
+                    attrs.text(self.names.environment) == Some(environment)
                 })
                 .copied()
                 .collect();

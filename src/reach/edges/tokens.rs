@@ -7,7 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Dead, Join, flag, node, text};
+use super::{Dead, Join, node};
 use crate::model::{
     Claim, Gate, IdentityKind, IdentityRef, Pattern, Sym, System, Trust, TrustKind, TrustRef,
     Value, Verdict, issuer_name,
@@ -46,7 +46,7 @@ impl Join<'_> {
                 continue;
             }
             let Some(issuer) = trust.issuer else { continue };
-            if flag(&trust.attrs, self.names.provider_missing) == Some(true) {
+            if trust.attrs.flag(self.names.provider_missing) == Some(true) {
                 self.dies(at, "provider-missing", None);
                 continue;
             }
@@ -82,11 +82,11 @@ impl Join<'_> {
         for &at in &self.subjects {
             let identity = self.inventory.identity(at);
             let attrs = &identity.attrs;
-            if let Some(issuer) = text(attrs, self.names.issuer) {
+            if let Some(issuer) = attrs.text(self.names.issuer) {
                 let name = issuer_name(&issuer);
                 issuers.workflows.entry(name).or_default().push(at);
             }
-            let Some(repository) = text(attrs, self.names.repository) else {
+            let Some(repository) = attrs.text(self.names.repository) else {
                 continue;
             };
             let mut take = |claim: Sym, value: Sym| {
@@ -96,11 +96,11 @@ impl Join<'_> {
             for (claim, value) in self.tokens.get(&at).map_or(&[][..], |token| &token.fixed) {
                 take(*claim, *value);
             }
-            if let Some(subject) = text(attrs, self.names.subject)
+            if let Some(subject) = attrs.text(self.names.subject)
                 && !subject.contains('*')
             {
                 take(self.names.sub, subject);
-                if let Some(other) = text(attrs, self.names.subject_other) {
+                if let Some(other) = attrs.text(self.names.subject_other) {
                     take(self.names.sub, other);
                 }
             }
@@ -142,7 +142,7 @@ impl Join<'_> {
         let identity = self.inventory.identity(subject);
         let attrs = &identity.attrs;
         let taken = |claim: Sym| {
-            let repository = text(attrs, names.repository);
+            let repository = attrs.text(names.repository);
             repository
                 .and_then(|repository| {
                     let key = (identity.tenant, repository, claim);
@@ -158,18 +158,18 @@ impl Join<'_> {
             Some(token) => token.shown(claim, || taken(claim)),
             None => Shown::Unknown,
         };
-        let sub = text(attrs, names.subject).unwrap_or_default();
+        let sub = attrs.text(names.subject).unwrap_or_default();
         let mut now = fit(claims, |name| shown(sub, name));
-        if now.verdict == Verdict::Yes && flag(attrs, names.subject_certain) == Some(false) {
+        if now.verdict == Verdict::Yes && attrs.flag(names.subject_certain) == Some(false) {
             now.verdict = Verdict::Conditional;
             now.open.push(Sym::new("the form of the subject"));
         }
         if now.verdict == Verdict::No
-            && let Some(other) = text(attrs, names.subject_other)
+            && let Some(other) = attrs.text(names.subject_other)
         {
             // The repository had this form before, or has it after its migration.
             let then = fit(claims, |name| shown(other, name));
-            if then.verdict != Verdict::No && flag(attrs, names.subject_certain) == Some(false) {
+            if then.verdict != Verdict::No && attrs.flag(names.subject_certain) == Some(false) {
                 now.verdict = Verdict::Conditional;
                 now.open = vec![Sym::new("the form of the subject")];
             }
@@ -179,8 +179,8 @@ impl Join<'_> {
 
     /// Says why a trust fits no subject of the organisations that were read.
     fn unminted(&mut self, at: u32, trust: &Trust) {
-        let by_number = flag(&trust.attrs, self.names.repositories_by_number) == Some(true);
-        match flag(&trust.attrs, self.names.repositories_exist) {
+        let by_number = trust.attrs.flag(self.names.repositories_by_number) == Some(true);
+        match trust.attrs.flag(self.names.repositories_exist) {
             Some(true) => self.dies(at, "no-such-subject", None),
             Some(false) => {
                 // A name without numbers is whoever's that makes the repository anew.
@@ -215,7 +215,7 @@ impl Join<'_> {
         let whole = self
             .inventory
             .tenant(System::Kubernetes, cluster)
-            .and_then(|tenant| flag(&tenant.attrs, self.names.whole_cluster));
+            .and_then(|tenant| tenant.attrs.flag(self.names.whole_cluster));
         let read = self.accounts_of.contains_key(&cluster) && whole == Some(true);
         if !found && read {
             let who = "whoever may create a service account of that name";
@@ -266,7 +266,7 @@ impl Join<'_> {
         for (at, own) in (0..).zip(&inventory.trusts) {
             if own.system != System::Kubernetes
                 || own.kind != TrustKind::ServiceAccount
-                || text(&own.attrs, self.names.cloud).as_deref() != Some("aws")
+                || own.attrs.text(self.names.cloud).as_deref() != Some("aws")
             {
                 continue;
             }
@@ -274,7 +274,7 @@ impl Join<'_> {
             let arn = inventory.identity(own.target).id;
             let roles = self.principals(&arn).to_vec();
             if roles.is_empty() {
-                if self.account_was_read(text(&own.attrs, self.names.cloud_account)) {
+                if self.account_was_read(own.attrs.text(self.names.cloud_account)) {
                     let who = "whoever may create a role of that name";
                     self.dies(at, "no-such-role", Some(who));
                 }
@@ -289,7 +289,7 @@ impl Join<'_> {
                     .is_some_and(|tenant| tenant.attrs.get(self.names.issuer).is_some());
                 let back = by_target.get(&role).into_iter().flatten().find(|&&other| {
                     let trust = &inventory.trusts[other as usize];
-                    let cluster = flag(&trust.attrs, self.names.cluster_issuer) == Some(true);
+                    let cluster = trust.attrs.flag(self.names.cluster_issuer) == Some(true);
                     cluster && self.account_fits(account, &trust.claims).verdict != Verdict::No
                 });
                 match back {
@@ -324,7 +324,7 @@ impl Join<'_> {
         let mut doors: Doors<'_> = inventory
             .trusts
             .iter()
-            .filter(|trust| text(&trust.attrs, self.names.through_role).is_some())
+            .filter(|trust| trust.attrs.text(self.names.through_role).is_some())
             .map(|trust| (trust.target, Vec::new()))
             .collect();
         for trust in &inventory.trusts {
@@ -342,7 +342,7 @@ impl Join<'_> {
                         self.dies(at, "not-trusted-back", None);
                         continue;
                     };
-                    let Some(name) = text(&trust.attrs, self.names.eks_cluster) else {
+                    let Some(name) = trust.attrs.text(self.names.eks_cluster) else {
                         continue;
                     };
                     let Some((cluster, proved)) = self.cluster(trust.issuer, &name) else {
@@ -379,8 +379,8 @@ impl Join<'_> {
         services: &FxHashSet<(IdentityRef, Sym)>,
         doors: &Doors<'_>,
     ) -> Option<(Verdict, Option<Sym>)> {
-        let service = text(&trust.attrs, self.names.through_service)?;
-        let Some(through) = text(&trust.attrs, self.names.through_role) else {
+        let service = trust.attrs.text(self.names.through_service)?;
+        let Some(through) = trust.attrs.text(self.names.through_role) else {
             return services
                 .contains(&(trust.target, service))
                 .then_some((Verdict::Yes, None));

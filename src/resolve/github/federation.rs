@@ -7,7 +7,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::{
-    Attrs, Claim, Entitlement, Inventory, Sym, System, Tier, TrustKind, Value, issuer_name,
+    Claim, Entitlement, Inventory, Sym, System, Tier, TrustKind, Value, issuer_name,
 };
 
 /// Marks trusts in workflows and rights over them.
@@ -41,7 +41,7 @@ pub(in crate::resolve) fn describe(all: &mut Inventory) {
 
 /// Who pushes what workflows run, and who changes what stands before them.
 fn rights(fact: &mut Entitlement) {
-    let role = text(&fact.attrs, "role");
+    let role = fact.attrs.text(Sym::of("role"));
     let role = role.as_deref().unwrap_or_default();
     let pushes = match fact.attrs.get(Sym::of("app_permissions")) {
         Some(Value::List(list)) => list.iter().any(|one| *one == "contents:write"),
@@ -78,19 +78,19 @@ impl Minted {
         let mut last = None;
         for identity in &all.identities {
             let attrs = &identity.attrs;
-            if identity.system != System::Github || text(attrs, "subject").is_none() {
+            if identity.system != System::Github || attrs.text(Sym::of("subject")).is_none() {
                 continue;
             }
-            let issuer = text(attrs, "issuer");
+            let issuer = attrs.text(Sym::of("issuer"));
             if issuer != last {
                 minted
                     .issuers
                     .extend(issuer.map(|issuer| issuer_name(&issuer)));
                 last = issuer;
             }
-            if let Some(repository) = text(attrs, "repository") {
+            if let Some(repository) = attrs.text(Sym::of("repository")) {
                 minted.repositories.insert(repository);
-                if let Some(number) = text(attrs, "repository_id") {
+                if let Some(number) = attrs.text(Sym::of("repository_id")) {
                     minted.by_number.insert(number, repository);
                 }
             }
@@ -158,17 +158,10 @@ fn repository_of(subject: &str) -> Option<String> {
     Some(format!("{}/{}", plain(owner), plain(name)))
 }
 
-fn text(attrs: &Attrs, name: &'static str) -> Option<Sym> {
-    match attrs.get(Sym::of(name)) {
-        Some(Value::Str(text)) => Some(*text),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Builder, ClaimTest, Identity, IdentityKind, Tenant, Trust};
+    use crate::model::{Attrs, Builder, ClaimTest, Identity, IdentityKind, Tenant, Trust};
 
     /// A trust of an AWS role in one repository's workflows, by one claim.
     fn told(name: &str, test: ClaimTest, value: &str) -> Attrs {

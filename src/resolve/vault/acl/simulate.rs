@@ -54,7 +54,7 @@ struct Text {
     hcl: String,
 }
 
-/// Answers one case (DESIGN §8): a JSON object with `policies`, `path` and `op`.
+/// Answers one case (docs/simulate.md): a JSON object with `policies`, `path` and `op`.
 ///
 /// The answer is `allowed` or `denied`; `control_group` tells that an allowed request
 /// is held back until somebody approves. Where stanzas end by themselves
